@@ -1,0 +1,117 @@
+/**
+ * The language of scenarios: what software and devices do, as pure data.
+ *
+ * A step names entities by fixed handles (StreamID, CD number, input address), never "the second one now", so any step
+ * can be removed without changing what the others mean. No step depends on an observation.
+ * The JSON form is in json.ts; what each step does to the machine is in lower.ts.
+ */
+import type { CommandName, CommandFields } from './encode/commands.ts';
+import type { CdFields } from './encode/cd.ts';
+import type { DescriptorFields } from './encode/descriptor.ts';
+import type { SteFields } from './encode/ste.ts';
+import type { RegisterName } from './registers.ts';
+
+/** Levels of a VMSAv8-64 table that may hold a leaf in the base architecture with the 4 KiB granule. */
+export type LeafLevel = 1 | 2 | 3;
+export type TableLevel = 0 | 1 | 2;
+
+export type Step =
+  /**
+   * Bring the Non-secure interface up as software does after reset (3.11): CR1, STRTAB_BASE(_CFG), CMDQ, EVENTQ, CR2,
+   * IRQ_CTRL; enable the queues; CFGI_ALL, TLBI_NSNH_ALL, CMD_SYNC; enable translation.
+   * Defaults: strtabLog2Size 5, cmdqLog2Size 6, eventqLog2Size 5, cr0 0xd, cr2 0x2 (RECINVSID), irqCtrl 0x5, gbpa not written.
+   */
+  | {
+      do: 'boot';
+      strtabLog2Size?: number;
+      cmdqLog2Size?: number;
+      eventqLog2Size?: number;
+      cr0?: number;
+      cr2?: number;
+      irqCtrl?: number;
+    }
+  /** Write the STE of `stream`: a valid stage 1 one that points at CD number `cd` (default 0), with the fields of `set` replaced. */
+  | { do: 'ste'; stream: number; cd?: number; set?: SteFields }
+  /** Write CD number `cd` (0..7): valid, 4 KiB granules, TTB0 and TTB1 at the CD's own table nodes, ASID = cd + 1; `set` replaces fields. */
+  | { do: 'cd'; cd: number; set?: CdFields }
+  /** Write the Table descriptors down to `level` (default 3) and a leaf that maps `va` to `pa`; half is chosen by VA[55]. `set` replaces leaf fields. */
+  | { do: 'map'; cd: number; va: bigint; pa: bigint; level?: LeafLevel; set?: DescriptorFields }
+  /** Write one Table descriptor on the path of `va` at `level`, pointing at its usual next node; `set` replaces fields. */
+  | { do: 'table'; cd: number; va: bigint; level: TableLevel; set?: DescriptorFields }
+  /** Write zero over the descriptor of `va` at `level` (default 3). */
+  | { do: 'unmap'; cd: number; va: bigint; level?: 0 | LeafLevel }
+  /**
+   * Put a command in the next slot of the Command queue and write CMDQ_PROD. `at`: write that slot instead (software
+   * mending a command), PROD untouched. `ring: false`: fill the slot, PROD is not written now but by the next one that rings.
+   */
+  | { do: 'command'; name: CommandName; set?: CommandFields; at?: number; ring?: boolean }
+  /** Sixteen bytes in the next slot, for encodings that no name has. */
+  | { do: 'raw-command'; word0: bigint; word1: bigint; at?: number; ring?: boolean }
+  /** One device access. Exactly one of `read` / `write` is the input address. `bytes` 1..64. */
+  | {
+      do: 'dma';
+      stream: number;
+      read?: bigint;
+      write?: bigint;
+      bytes: number;
+      /** Bytes to write are derived from this number. */
+      fill?: number;
+      substream?: number;
+      privileged?: boolean;
+      instruction?: boolean;
+    }
+  /** Register access by name, or by offset from the SMMU base when no name has it. Width is the register's own unless `bytes` says. */
+  | { do: 'write'; register: RegisterName; value: bigint; bytes?: AccessBytes }
+  | { do: 'write-offset'; offset: number; value: bigint; bytes: AccessBytes }
+  | { do: 'read'; register: RegisterName; bytes?: AccessBytes }
+  | { do: 'read-offset'; offset: number; bytes: AccessBytes }
+  /** Plain memory, by the CPU. `data` is hexadecimal, lowest address first. */
+  | { do: 'poke'; address: bigint; data: string }
+  | { do: 'peek'; address: bigint; bytes: number }
+  /** Read EVENTQ_PROD, EVENTQ_CONS and every record slot of the Event queue. */
+  | { do: 'events' }
+  /** Wait until the subject has nothing left to do. */
+  | { do: 'settle' };
+
+export type StepKind = Step['do'];
+export type AccessBytes = 1 | 2 | 4 | 8;
+
+export interface Scenario {
+  /** Version of the format. */
+  readonly 'smmu-crosscheck': 1;
+  /** One line: why this scenario exists. */
+  readonly why: string;
+  readonly steps: readonly Step[];
+}
+
+/** What a subject is asked to do: the primitive form of a step. Addresses are physical, in the Non-secure space, or the device's input address. */
+export type Action =
+  | { readonly op: 'write-register'; readonly offset: number; readonly bytes: AccessBytes; readonly value: bigint }
+  | { readonly op: 'read-register'; readonly offset: number; readonly bytes: AccessBytes }
+  | { readonly op: 'write-memory'; readonly address: bigint; readonly data: Uint8Array }
+  | { readonly op: 'read-memory'; readonly address: bigint; readonly bytes: number }
+  | {
+      readonly op: 'dma-read';
+      readonly streamId: number;
+      readonly substreamId?: number;
+      readonly address: bigint;
+      readonly bytes: number;
+      readonly privileged: boolean;
+      readonly instruction: boolean;
+    }
+  | {
+      readonly op: 'dma-write';
+      readonly streamId: number;
+      readonly substreamId?: number;
+      readonly address: bigint;
+      readonly data: Uint8Array;
+      readonly privileged: boolean;
+      readonly instruction: boolean;
+    }
+  | { readonly op: 'settle' };
+
+/** A scenario lowered: what the subject does, and for each action the step it came from. */
+export interface Program {
+  readonly actions: readonly Action[];
+  readonly stepOf: readonly number[];
+}

@@ -1,0 +1,31 @@
+/** Anything that runs a program and returns one observation an action. */
+import type { Program } from '../scenario/steps.ts';
+import type { IdRegisters, Trace } from '../scenario/trace.ts';
+
+/** What the bus and devices around the SMMU can do; it steers the generator, never the judge. */
+export interface Capabilities {
+  /** StreamIDs from which DMA can be made; undefined: any. */
+  readonly streams?: readonly number[];
+  readonly substreams: boolean;
+  /** Whether a DMA can carry PRIV and INST attributes; else all are unprivileged data. */
+  readonly attributes: boolean;
+  readonly dmaBytesMax: number;
+  /** Whether 1, 2 and misaligned register accesses can be made. */
+  readonly registerAccessBytes: readonly (1 | 2 | 4 | 8)[];
+  /** Whether the CPU's own memory accesses that abort are seen as aborts (a plain machine answers with zeros). */
+  readonly memoryAborts: boolean;
+}
+
+export interface Subject {
+  /** As given on the command line. */
+  readonly name: string;
+  readonly version: string;
+  readonly idRegisters: IdRegisters;
+  readonly capabilities: Capabilities;
+  /**
+   * Runs one program from the state after reset, with empty caches, memory as scenario/memory-map.ts says.
+   * @throws SubjectDied when the subject crashed or hung in a way that leaves no trace.
+   */
+  run(program: Program): Trace | Promise<Trace>;
+  close(): Promise<void>;
+}
