@@ -26,7 +26,7 @@ export const PATTERN_BYTES = 0x0040_0000n;
 /** The 8 bytes of the pattern at an 8-byte aligned physical address, as two little-endian 32-bit words. Never zero. */
 export function patternWords(address: bigint): readonly [low: number, high: number] {
   const index = Number((address - PATTERN_BASE) >> 3n) >>> 0;
-  return [mix(index ^ 0x9e37_79b9) | 1, mix(index ^ 0x85eb_ca6b) | 1];
+  return [(mix(index ^ 0x9e37_79b9) | 1) >>> 0, (mix(index ^ 0x85eb_ca6b) | 1) >>> 0];
 }
 
 function mix(seed: number): number {
