@@ -1,0 +1,166 @@
+/**
+ * Event records (7.3): which fields each event has and where, and which of their bits software can rely on.
+ *
+ * A record is four 64-bit words and, for each, the bits that are known; the others are UNKNOWN or IMPLEMENTATION DEFINED.
+ */
+import { ones } from './bits.ts';
+import type { RuleId } from './rules/ids.ts';
+
+export type EventName =
+  | 'C_BAD_STREAMID'
+  | 'F_STE_FETCH'
+  | 'C_BAD_STE'
+  | 'C_BAD_SUBSTREAMID'
+  | 'F_CD_FETCH'
+  | 'C_BAD_CD'
+  | 'F_WALK_EABT'
+  | 'F_TRANSLATION'
+  | 'F_ADDR_SIZE'
+  | 'F_ACCESS'
+  | 'F_PERMISSION'
+  | 'F_TLB_CONFLICT'
+  | 'F_CFG_CONFLICT';
+
+const NUMBER: Readonly<Record<EventName, bigint>> = {
+  C_BAD_STREAMID: 0x02n,
+  F_STE_FETCH: 0x03n,
+  C_BAD_STE: 0x04n,
+  C_BAD_SUBSTREAMID: 0x08n,
+  F_CD_FETCH: 0x09n,
+  C_BAD_CD: 0x0an,
+  F_WALK_EABT: 0x0bn,
+  F_TRANSLATION: 0x10n,
+  F_ADDR_SIZE: 0x11n,
+  F_ACCESS: 0x12n,
+  F_PERMISSION: 0x13n,
+  F_TLB_CONFLICT: 0x20n,
+  F_CFG_CONFLICT: 0x21n,
+};
+
+/** The rule that lays the record out. */
+const LAYOUT_RULE: Readonly<Record<EventName, RuleId>> = {
+  C_BAD_STREAMID: 'EVT-066',
+  F_STE_FETCH: 'EVT-072',
+  C_BAD_STE: 'EVT-079',
+  C_BAD_SUBSTREAMID: 'EVT-099',
+  F_CD_FETCH: 'EVT-107',
+  C_BAD_CD: 'EVT-112',
+  F_WALK_EABT: 'EVT-122',
+  F_TRANSLATION: 'EVT-133',
+  F_ADDR_SIZE: 'EVT-133',
+  F_ACCESS: 'EVT-133',
+  F_PERMISSION: 'EVT-133',
+  F_TLB_CONFLICT: 'EVT-173',
+  F_CFG_CONFLICT: 'EVT-176',
+};
+
+/** What a transaction brings into an event (7.3): attributes after the STE's overrides. */
+export interface EventSource {
+  readonly streamId: number;
+  readonly substreamId: number | undefined;
+  readonly inputAddress: bigint;
+  readonly write: boolean;
+  readonly privileged: boolean;
+  readonly instruction: boolean;
+}
+
+export interface EventRecord {
+  readonly name: EventName;
+  readonly words: readonly bigint[];
+  readonly known: readonly bigint[];
+  readonly rules: readonly RuleId[];
+  /** Whether the architecture lets it be merged with an identical one (7.3.1). */
+  readonly mergeable: RuleId | undefined;
+}
+
+const CLASS_TT = 1n;
+const CLASS_IN = 2n;
+const PAGE = 12;
+
+/** Has PnU, InD, RnW and InputAddr. */
+const WITH_ACCESS: ReadonlySet<EventName> = new Set([
+  'F_WALK_EABT',
+  'F_TRANSLATION',
+  'F_ADDR_SIZE',
+  'F_ACCESS',
+  'F_PERMISSION',
+  'F_TLB_CONFLICT',
+]);
+
+/**
+ * The record of a stage 1 event, or of one before translation.
+ * @param fetchAddress physical address of the fetch that aborted, for the F_*_FETCH and F_WALK_EABT events
+ * @param oas output address size in bits: FetchAddr bits above it may be zero or UNKNOWN (7.3.4)
+ * @param mergeable the rule of 7.3.1 that lets this event be merged, if one does
+ */
+export function eventRecord(
+  name: EventName,
+  source: EventSource,
+  oas: number,
+  options: { fetchAddress?: bigint; mergeable?: RuleId | undefined } = {},
+): EventRecord {
+  const words: [bigint, bigint, bigint, bigint] = [0n, 0n, 0n, 0n];
+  const known: [bigint, bigint, bigint, bigint] = [ones(64), ones(64), ones(64), ones(64)];
+  const rules: RuleId[] = [LAYOUT_RULE[name], 'EVT-001', 'EVT-002', 'EVT-005'];
+
+  words[0] = NUMBER[name] | (BigInt(source.streamId) << 32n);
+  if (name === 'C_BAD_SUBSTREAMID') {
+    words[0] |= BigInt(source.substreamId ?? 0) << 12n;
+  } else if (source.substreamId !== undefined) {
+    words[0] |= (1n << 11n) | (BigInt(source.substreamId) << 12n);
+  } else {
+    known[0] &= ~(ones(20) << 12n); // SubstreamID is UNKNOWN when SSV is 0
+    rules.push('EVT-006');
+  }
+
+  if (WITH_ACCESS.has(name)) {
+    if (source.privileged) words[1] |= 1n << 33n;
+    if (source.instruction && !source.write) words[1] |= 1n << 34n;
+    if (!source.write) words[1] |= 1n << 35n;
+    words[2] = source.inputAddress;
+    rules.push('EVT-009', 'EVT-012', 'EVT-015', 'EVT-018');
+  }
+
+  switch (name) {
+    case 'F_TRANSLATION':
+    case 'F_ADDR_SIZE':
+    case 'F_ACCESS':
+    case 'F_PERMISSION':
+      words[1] |= CLASS_IN << 40n;
+      known[1] &= ~ones(16); // STAG means nothing when Stall is 0
+      known[3] = ~(ones(44) << BigInt(PAGE)) & ones(64); // IPA is UNKNOWN when S2 is 0
+      rules.push('EVT-020', 'EVT-021', 'EVT-022', 'EVT-134');
+      if (name === 'F_PERMISSION') {
+        known[1] &= ~(1n << 44n); // TTRnW is UNKNOWN unless CLASS is TT
+        rules.push('EVT-159');
+      }
+      break;
+    case 'F_WALK_EABT':
+      words[1] |= CLASS_TT << 40n;
+      known[1] &= ~ones(16); // Reason is IMPLEMENTATION DEFINED
+      rules.push('EVT-020', 'EVT-036', 'EVT-120');
+      break;
+    case 'F_STE_FETCH':
+    case 'F_CD_FETCH':
+      known[1] &= ~ones(16);
+      rules.push('EVT-036');
+      break;
+    case 'F_TLB_CONFLICT':
+    case 'F_CFG_CONFLICT':
+      known[1] &= ~ones(32); // Reason, 32 bits wide here
+      if (name === 'F_TLB_CONFLICT') known[3] = ~(ones(44) << BigInt(PAGE)) & ones(64);
+      break;
+    case 'C_BAD_STREAMID':
+    case 'C_BAD_STE':
+    case 'C_BAD_SUBSTREAMID':
+    case 'C_BAD_CD':
+      break;
+  }
+
+  if (options.fetchAddress !== undefined) {
+    words[3] = options.fetchAddress & ~7n;
+    known[3] &= ~(ones(56 - oas) << BigInt(oas));
+    rules.push('EVT-073');
+  }
+  return { name, words, known, rules, mergeable: options.mergeable };
+}

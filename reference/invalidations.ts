@@ -1,0 +1,130 @@
+/**
+ * Invalidations and what they reach: the horizons behind which no cache may remember (4.3, 4.4, 3.21).
+ *
+ * An invalidation is recorded when its command is consumed and counts once a later CMD_SYNC completes it. From then on
+ * no lookup may use a value that had been replaced by the time the command was consumed.
+ */
+import type { RuleId } from './rules/ids.ts';
+
+export interface ConfigScope {
+  readonly cache: 'config';
+  /** StreamIDs first..last. */
+  readonly first: number;
+  readonly last: number;
+  /** CFGI_CD and CFGI_CD_ALL leave the STE alone. */
+  readonly ste: boolean;
+  readonly rules: readonly RuleId[];
+}
+
+export interface TlbScope {
+  readonly cache: 'tlb';
+  /** Undefined: every ASID, and global entries. */
+  readonly asid: number | undefined;
+  /** Undefined: every address. First and last byte, sign-extended 64-bit VAs as unsigned. */
+  readonly range: { readonly first: bigint; readonly last: bigint } | undefined;
+  /** Only entries of the last level are required to go. */
+  readonly leaf: boolean;
+  /** Level hint: with a non-zero TTL only that level's leaves, and Table descriptors above it. */
+  readonly ttl: number;
+  readonly rules: readonly RuleId[];
+}
+
+export interface Invalidation {
+  /** The action during which its command was consumed. */
+  readonly time: number;
+  readonly complete: boolean;
+  readonly scope: ConfigScope | TlbScope;
+}
+
+/** A translation cache entry as far as invalidation is concerned. */
+export interface TlbEntry {
+  readonly asid: number;
+  /** A leaf with nG == 0. */
+  readonly global: boolean;
+  readonly table: boolean;
+  readonly level: number;
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** Why an entry survives or goes: the rule that says so. */
+export interface Reach {
+  readonly reached: boolean;
+  readonly rules: readonly RuleId[];
+}
+
+/** Whether a configuration invalidation reaches the STE or the CD cached for a stream. */
+export function reachesConfig(scope: ConfigScope, streamId: number, structure: 'STE' | 'CD'): Reach {
+  if (streamId < scope.first || streamId > scope.last) {
+    return { reached: false, rules: [scope.ste ? (scope.first === scope.last ? 'CFGI-023' : 'CFGI-031') : 'CFGI-041'] };
+  }
+  if (structure === 'STE' && !scope.ste) return { reached: false, rules: ['CFGI-044'] };
+  const rules = structure === 'CD' && scope.ste ? [...scope.rules, 'CFGI-022' as const] : scope.rules;
+  return { reached: true, rules };
+}
+
+/** Whether a TLB invalidation must drop an entry. */
+export function reachesTlb(scope: TlbScope, entry: TlbEntry): Reach {
+  if (scope.range === undefined) {
+    if (scope.asid === undefined) return { reached: true, rules: scope.rules };
+    if (entry.global) return { reached: false, rules: ['TLBI-037'] };
+    if (entry.asid === scope.asid) return { reached: true, rules: scope.rules };
+    return { reached: false, rules: ['TLBI-137'] };
+  }
+  if (entry.last < scope.range.first || entry.first > scope.range.last) return { reached: false, rules: ['TLBI-050'] };
+  if (scope.asid !== undefined && !entry.global && entry.asid !== scope.asid) {
+    return { reached: false, rules: [entry.table ? 'TLBI-047' : 'TLBI-042'] };
+  }
+  if (entry.table) {
+    if (scope.leaf) return { reached: false, rules: ['TLBI-046'] };
+    if (scope.ttl !== 0 && entry.level >= scope.ttl) return { reached: false, rules: ['TLBI-046'] };
+    return { reached: true, rules: [...scope.rules, 'TLBI-045'] };
+  }
+  if (scope.ttl !== 0 && entry.level !== scope.ttl) return { reached: false, rules: ['TLBI-046'] };
+  const rules: RuleId[] = [...scope.rules];
+  if (entry.global && scope.asid !== undefined && entry.asid !== scope.asid) rules.push('TLBI-040', 'TLBI-041');
+  if (entry.first !== scope.range.first) rules.push('TLBI-048');
+  return { reached: true, rules };
+}
+
+/** The latest completed invalidation that reaches an entry, and the rules of those since then that did not. */
+export interface Horizon {
+  /** No value replaced at or before this action may be used; -1 when nothing was ever invalidated. */
+  readonly time: number;
+  readonly rules: readonly RuleId[];
+  readonly spared: readonly RuleId[];
+}
+
+export function horizon(
+  invalidations: readonly Invalidation[],
+  reach: (scope: ConfigScope | TlbScope) => Reach | undefined,
+): Horizon {
+  const spared: RuleId[] = [];
+  for (let i = invalidations.length - 1; i >= 0; i--) {
+    const invalidation = invalidations[i];
+    if (invalidation === undefined) continue;
+    const result = reach(invalidation.scope);
+    if (result === undefined) continue;
+    if (result.reached && invalidation.complete) return { time: invalidation.time, rules: result.rules, spared };
+    spared.push(...(result.reached ? (['CMD-011'] as const) : result.rules));
+  }
+  return { time: -1, rules: [], spared };
+}
+
+export function configHorizon(
+  invalidations: readonly Invalidation[],
+  streamId: number,
+  structure: 'STE' | 'CD',
+): Horizon {
+  return horizon(invalidations, (scope) =>
+    scope.cache === 'config'
+      ? reachesConfig(scope, streamId, structure)
+      : { reached: false, rules: ['TLBI-059'] },
+  );
+}
+
+export function tlbHorizon(invalidations: readonly Invalidation[], entry: TlbEntry): Horizon {
+  return horizon(invalidations, (scope) =>
+    scope.cache === 'tlb' ? reachesTlb(scope, entry) : { reached: false, rules: ['CFGI-024'] },
+  );
+}

@@ -1,0 +1,141 @@
+/**
+ * Memory that remembers: for each 64-bit word, the values it held and when (3.21).
+ *
+ * There is no cache anywhere in the reference. A lookup that a cache might have answered asks for every value that the
+ * word held during some time; an ordinary access asks for the value held now. Times are action numbers.
+ */
+import { fillInitial, HOLE_BASE, HOLE_BYTES, RAM_BASE, RAM_BYTES } from '../scenario/memory-map.ts';
+import { ALL_ONES } from './bits.ts';
+import type { RuleId } from './rules/ids.ts';
+
+/** A value that a word may hold: bits of `known` are certain, the others UNKNOWN. */
+export interface Content {
+  readonly value: bigint;
+  readonly known: bigint;
+  /** Rules this content rests on, when the SMMU or a device wrote it. */
+  readonly rules: readonly RuleId[];
+}
+
+/** A value and the time it was held: from the write at `from` until just before the write at `to`. */
+export interface Held {
+  readonly value: bigint;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What answers at a physical address: RAM, nothing (the access aborts), or something the scenario says nothing about. */
+export type Backing = 'ram' | 'hole' | 'elsewhere';
+
+interface Entry {
+  readonly time: number;
+  readonly contents: readonly Content[];
+}
+
+export const FOREVER = Number.POSITIVE_INFINITY;
+
+const RAM_FIRST = Number(RAM_BASE >> 3n);
+const RAM_WORDS = Number(RAM_BYTES >> 3n);
+const HOLE_FIRST = Number(HOLE_BASE >> 3n);
+const HOLE_WORDS = Number(HOLE_BYTES >> 3n);
+
+export class Memory {
+  readonly #words = new Map<number, Entry[]>();
+
+  backing(address: bigint): Backing {
+    const word = Number(address >> 3n);
+    if (word >= RAM_FIRST && word < RAM_FIRST + RAM_WORDS) return 'ram';
+    if (word >= HOLE_FIRST && word < HOLE_FIRST + HOLE_WORDS) return 'hole';
+    return 'elsewhere';
+  }
+
+  /** Everything the 8-byte aligned word at `address` held at some time after `since`, oldest first. */
+  held(address: bigint, since: number): Held[] {
+    const entries = this.#entries(address);
+    const result: Held[] = [];
+    for (let i = 0; i < entries.length; i++) {
+      const to = entries[i + 1]?.time ?? FOREVER;
+      if (to <= since) continue;
+      const entry = entries[i];
+      if (entry === undefined) continue;
+      for (const content of entry.contents) result.push({ value: content.value, from: entry.time, to });
+    }
+    return result;
+  }
+
+  /** What the word may hold now; one member unless an earlier outcome was not observed exactly. */
+  now(address: bigint): readonly Content[] {
+    return this.#entries(address).at(-1)?.contents ?? [];
+  }
+
+  /** The CPU, the SMMU or a device writes: from `time` on the word holds one of `contents`. */
+  write(address: bigint, time: number, contents: readonly Content[]): void {
+    const entries = this.#entries(address);
+    const last = entries.at(-1);
+    if (last !== undefined && sameContents(last.contents, contents)) return;
+    if (last !== undefined && last.time === time) entries.pop();
+    entries.push({ time, contents });
+  }
+
+  /** Writes bytes at any alignment. */
+  writeBytes(address: bigint, time: number, data: Uint8Array, rules: readonly RuleId[] = []): void {
+    for (const { word, value, mask } of wordsOf(address, data)) {
+      const merged = this.now(word).map((old) => ({
+        value: (old.value & ~mask) | value,
+        known: old.known | mask,
+        rules,
+      }));
+      this.write(word, time, merged);
+    }
+  }
+
+  /** An observation showed what the word holds: forget the contents that disagree. `seen` counts under `mask`. */
+  narrow(address: bigint, seen: bigint, mask: bigint): void {
+    const entries = this.#entries(address);
+    const last = entries.at(-1);
+    if (last === undefined || last.contents.length === 1) return;
+    const contents = last.contents.filter((content) => agrees(content, seen, mask));
+    if (contents.length > 0) entries[entries.length - 1] = { time: last.time, contents };
+  }
+
+  #entries(address: bigint): Entry[] {
+    const word = Number(address >> 3n);
+    const known = this.#words.get(word);
+    if (known !== undefined) return known;
+    const initial = new Uint8Array(8);
+    fillInitial(BigInt(word) * 8n, initial);
+    const value = new DataView(initial.buffer).getBigUint64(0, true);
+    const entries: Entry[] = [{ time: -1, contents: [{ value, known: ALL_ONES, rules: [] }] }];
+    this.#words.set(word, entries);
+    return entries;
+  }
+}
+
+/** Whether `seen` may be what a word with this content shows, as far as `mask` was looked at. */
+export function agrees(content: Content, seen: bigint, mask: bigint): boolean {
+  return ((content.value ^ seen) & content.known & mask) === 0n;
+}
+
+/** Splits bytes at an address into aligned 64-bit words: where, which value under which mask (little-endian). */
+export function wordsOf(address: bigint, data: Uint8Array): { word: bigint; value: bigint; mask: bigint }[] {
+  const result: { word: bigint; value: bigint; mask: bigint }[] = [];
+  let at = 0;
+  while (at < data.length) {
+    const first = address + BigInt(at);
+    const word = (first >> 3n) << 3n;
+    let value = 0n;
+    let mask = 0n;
+    for (let lane = Number(first & 7n); lane < 8 && at < data.length; lane++, at++) {
+      value |= BigInt(data[at] ?? 0) << BigInt(lane * 8);
+      mask |= 0xffn << BigInt(lane * 8);
+    }
+    result.push({ word, value, mask });
+  }
+  return result;
+}
+
+function sameContents(a: readonly Content[], b: readonly Content[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((content, i) => content.value === b[i]?.value && content.known === b[i].known)
+  );
+}

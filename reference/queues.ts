@@ -1,0 +1,53 @@
+/**
+ * Circular queues in memory (3.5): indexes with a wrap flag, effective base and size, full and empty.
+ */
+import { alignDown, ones } from './bits.ts';
+import type { Features } from './features.ts';
+import { CMDQ_BASE, EVENTQ_BASE, type State } from './state.ts';
+
+export interface QueueGeometry {
+  /** log2 of the number of entries, capped as IDR1 says (6.3.26, 6.3.29). */
+  readonly log2Size: number;
+  /** Effective base: aligned to the queue's size, at least 32 bytes, truncated to OAS. */
+  readonly base: bigint;
+}
+
+export function commandQueue(state: State, f: Features): QueueGeometry {
+  return geometry(state, f, CMDQ_BASE, f.cmdqs, 4);
+}
+
+export function eventQueue(state: State, f: Features): QueueGeometry {
+  return geometry(state, f, EVENTQ_BASE, f.eventqs, 5);
+}
+
+function geometry(state: State, f: Features, register: number, cap: number, log2Entry: number): QueueGeometry {
+  const value = state.double(register);
+  const log2Size = Math.min(Number(value & 0x1fn), cap);
+  const address = value & ones(56) & ~0x1fn & ones(f.oas);
+  return { log2Size, base: alignDown(address, Math.max(5, log2Size + log2Entry)) };
+}
+
+/** The index bits and the wrap flag of a PROD or CONS value: bits [QS:0]. */
+export function index(value: number, log2Size: number): number {
+  return (value & (2 ** (log2Size + 1) - 1)) >>> 0;
+}
+
+/** Entries between the consumer and the producer, 0 .. 2^QS; more than that: the indexes are inconsistent. */
+export function occupancy(prod: number, cons: number, log2Size: number): number {
+  const modulus = 2 ** (log2Size + 1);
+  return (index(prod, log2Size) - index(cons, log2Size) + modulus) % modulus;
+}
+
+/** Whether every slot holds an entry: indexes equal, wrap flags different. */
+export function full(prod: number, cons: number, log2Size: number): boolean {
+  return occupancy(prod, cons, log2Size) === 2 ** log2Size;
+}
+
+export function next(value: number, log2Size: number): number {
+  return (index(value, log2Size) + 1) % 2 ** (log2Size + 1);
+}
+
+/** Byte address of the slot that an index names. */
+export function slotAddress(queue: QueueGeometry, at: number, entryBytes: number): bigint {
+  return queue.base + BigInt((at & (2 ** queue.log2Size - 1)) * entryBytes);
+}

@@ -1,0 +1,636 @@
+/**
+ * The Non-secure registers (6.2, 6.3): what a read of each 32-bit word may show and what a write does, guards included.
+ *
+ * Access sizes other than a word are taken apart in accesses.ts. What a write sets in motion (an Update, command
+ * processing) happens in progress.ts.
+ */
+import type { IdRegisters } from '../scenario/trace.ts';
+import type { Features } from './features.ts';
+import { index, occupancy } from './queues.ts';
+import type { RuleId } from './rules/ids.ts';
+import {
+  CMDQ_BASE,
+  CMDQ_CONS,
+  CMDQ_PROD,
+  CMDQEN,
+  CR0,
+  CR0ACK,
+  CR1,
+  CR2,
+  EVENTQ_BASE,
+  EVENTQ_CONS,
+  EVENTQ_PROD,
+  EVENTQEN,
+  GBPA,
+  GERROR,
+  GERROR_CMDQ_ERR,
+  GERROR_EVENTQ_ABT_ERR,
+  GERRORN,
+  IRQ_CTRL,
+  IRQ_CTRLACK,
+  SMMUEN,
+  State,
+  STRTAB_BASE,
+  STRTAB_BASE_CFG,
+} from './state.ts';
+
+/** One permitted result of reading a word: `known` bits of `value` are certain. */
+export interface ReadOption {
+  readonly value: number;
+  readonly known: number;
+  readonly rules: readonly RuleId[];
+}
+
+export interface WriteResult {
+  /** The states the write may lead to; the given one is left alone. */
+  readonly states: readonly State[];
+  /** Why the architecture lets anything happen besides. */
+  readonly chaos?: string;
+}
+
+export interface Context {
+  readonly features: Features;
+  readonly id: IdRegisters;
+  /** The action being judged. */
+  readonly now: number;
+}
+
+const PAGE1 = 0x10000;
+const INDEX_BITS = 0x000f_ffff;
+const OVERFLOW_FLAG = 0x8000_0000;
+const GBPA_UPDATE = 0x8000_0000;
+const GBPA_ABORT = 1 << 20;
+const GBPA_PERMISSIONS = 0x000f_0000;
+const GBPA_TYPES = 0x0000_3f1f;
+
+/** The state after reset (3.11, 6.3): two, because GBPA.ABORT may reset to either value. */
+export function resetStates(): State[] {
+  return [0, GBPA_ABORT].map((abort) => {
+    const state = new State();
+    state.set(CR0, 0, ['RESET-001']);
+    state.set(IRQ_CTRL, 0, ['RESET-003']);
+    state.set(GERROR, 0, ['RESET-005']);
+    state.set(GERRORN, 0, ['RESET-005']);
+    state.why[CR0ACK] = ['RESET-001'];
+    state.why[IRQ_CTRLACK] = ['RESET-003'];
+    const unknown = (offset: number, mask: number, rule: RuleId): void => {
+      state.regs[offset] = 0;
+      state.unknown[offset] = mask >>> 0;
+      state.why[offset] = [rule];
+    };
+    state.set(GBPA, abort, ['RESET-009', 'RESET-007', abort === 0 ? 'RESET-013' : 'RESET-011']);
+    state.unknown[GBPA] = GBPA_PERMISSIONS | GBPA_TYPES;
+    unknown(CR1, 0xfff, 'RESET-015');
+    unknown(CR2, 0xf, 'RESET-016');
+    unknown(STRTAB_BASE, 0xffff_ffc0, 'RESET-017');
+    unknown(STRTAB_BASE + 4, 0x40ff_ffff, 'RESET-017');
+    unknown(STRTAB_BASE_CFG, 0x3_07ff, 'RESET-017');
+    for (const base of [CMDQ_BASE, EVENTQ_BASE]) {
+      unknown(base, 0xffff_ffff, base === CMDQ_BASE ? 'RESET-018' : 'EVQ-059');
+      unknown(base + 4, 0x40ff_ffff, base === CMDQ_BASE ? 'RESET-018' : 'EVQ-059');
+    }
+    unknown(CMDQ_PROD, INDEX_BITS, 'RESET-018');
+    unknown(CMDQ_CONS, 0x7f0f_ffff, 'RESET-021');
+    unknown(EVENTQ_PROD, INDEX_BITS | OVERFLOW_FLAG, 'EVQ-059');
+    unknown(EVENTQ_CONS, INDEX_BITS | OVERFLOW_FLAG, 'RESET-020');
+    return state;
+  });
+}
+
+const ID_NAMES: Readonly<Record<number, keyof IdRegisters>> = {
+  0x00: 'IDR0',
+  0x04: 'IDR1',
+  0x08: 'IDR2',
+  0x0c: 'IDR3',
+  0x10: 'IDR4',
+  0x14: 'IDR5',
+  0x18: 'IIDR',
+  0x1c: 'AIDR',
+};
+
+/** Registers of features that may be absent: first and last byte, whether the feature is there, the rule that makes them RES0. */
+function absences(f: Features): readonly (readonly [number, number, boolean, RuleId])[] {
+  return [
+    [0x40, 0x43, f.dormhint, 'REG-173'],
+    [0x68, 0x77, f.msi, 'REG-237'],
+    [0xb0, 0xbf, f.msi, 'REG-242'],
+    [0xc0, 0xdf, f.pri, 'REG-374'],
+    [0x100, 0x11f, f.atos, 'REG-036'],
+    [0x130, 0x13f, f.mpam, 'REG-077'],
+    [0x180, 0x183, f.vatos, 'REG-011'],
+    [0x190, 0x193, f.ecmdq, 'REG-092'],
+    [0x200, 0x217, f.dpt, 'REG-011'],
+  ];
+}
+
+/** What a read of the word at `offset` may show. */
+export function readWord(state: State, context: Context, offset: number): readonly ReadOption[] {
+  const { features: f } = context;
+  const idName = ID_NAMES[offset];
+  if (idName !== undefined) {
+    return [{ value: context.id[idName], known: ~0, rules: ['REG-016', ...idRules(idName)] }];
+  }
+  const qs = (base: number, cap: number): number => Math.min(state.word(base) & 0x1f, cap);
+  switch (offset) {
+    case CR0:
+      return [plain(state, CR0, ['ACK-012'])];
+    case CR0ACK:
+      return [{ value: state.cr0Ack, known: ~0, rules: ['REG-108', ...(state.why[CR0ACK] ?? [])] }];
+    case GBPA: {
+      const pending = state.gbpaPending;
+      if (pending === undefined) return [plain(state, GBPA, ['ACK-056'])];
+      return [{ value: (pending | GBPA_UPDATE) >>> 0, known: ~gbpaLoose(pending, f), rules: ['ACK-045'] }];
+    }
+    case IRQ_CTRLACK:
+      return [{ value: state.irqCtrlAck, known: ~0, rules: ['ACK-040', ...(state.why[IRQ_CTRLACK] ?? [])] }];
+    case GERROR:
+      return [plain(state, GERROR, ['REG-228'])];
+    case GERRORN:
+      return [plain(state, GERRORN, ['REG-187'])];
+    case CR1:
+    case CR2:
+    case IRQ_CTRL:
+    case STRTAB_BASE:
+    case STRTAB_BASE + 4:
+    case STRTAB_BASE_CFG:
+    case CMDQ_BASE:
+    case CMDQ_BASE + 4:
+    case EVENTQ_BASE:
+    case EVENTQ_BASE + 4:
+      return [plain(state, offset, [])];
+    case CMDQ_PROD: {
+      const stored = 2 ** (qs(CMDQ_BASE, f.cmdqs) + 1) - 1;
+      return [masked(plain(state, offset, ['REG-395']), ~(INDEX_BITS & ~stored), 'REG-316')];
+    }
+    case CMDQ_CONS: {
+      const size = qs(CMDQ_BASE, f.cmdqs);
+      const base = plain(state, offset, []);
+      const active = (state.activeErrors() & GERROR_CMDQ_ERR) !== 0;
+      const value = (base.value & ~(INDEX_BITS & ~(2 ** (size + 1) - 1))) >>> 0;
+      const known = active ? base.known : base.known & ~0x7f00_0000;
+      const rules: RuleId[] = [...base.rules, 'REG-318'];
+      if (!active) rules.push('CMDQ-052');
+      // Bits above the wrap flag read as zero whatever reset left in the register.
+      return [{ value, known: known | (INDEX_BITS & ~(2 ** (size + 1) - 1)), rules }];
+    }
+    case EVENTQ_PROD: {
+      const stored = 2 ** (qs(EVENTQ_BASE, f.eventqs) + 1) - 1;
+      const base = plain(state, offset, ['EVQ-021']);
+      return [
+        {
+          value: (base.value & ~(INDEX_BITS & ~stored)) >>> 0,
+          known: base.known | (INDEX_BITS & ~stored),
+          rules: [...base.rules, 'REG-356'],
+        },
+      ];
+    }
+    case EVENTQ_CONS: {
+      const stored = 2 ** (qs(EVENTQ_BASE, f.eventqs) + 1) - 1;
+      return [masked(plain(state, offset, ['REG-396', 'EVQ-021']), ~(INDEX_BITS & ~stored), 'REG-357')];
+    }
+    case 0x48:
+      return [
+        { value: 0, known: ~0, rules: ['REG-183'] },
+        { value: 0, known: 0, rules: ['RESET-026'] },
+      ];
+    case 0xa8:
+    case 0xac:
+      return [
+        { value: 0, known: ~0, rules: ['REG-013'] },
+        ...readWord(state, context, offset + PAGE1).map((option) => ({ ...option, rules: ['REG-013' as const] })),
+      ];
+    default:
+      break;
+  }
+  for (const [first, last, present, rule] of absences(f)) {
+    if (offset < first || offset > last) continue;
+    return [present ? { value: 0, known: 0, rules: [] } : { value: 0, known: ~0, rules: [rule] }];
+  }
+  if (implementationDefined(offset)) {
+    return [{ value: 0, known: 0, rules: [offset >= 0xfd0 && offset < 0x1000 ? 'REG-094' : 'REG-019'] }];
+  }
+  if (offset >= 0x8000 && offset < PAGE1) return [{ value: 0, known: ~0, rules: ['STRTAB-052'] }];
+  if (offset >= PAGE1 && offset < 2 * PAGE1) {
+    const aliases = readWord(state, context, offset - PAGE1);
+    return [
+      { value: 0, known: ~0, rules: ['REG-012'] },
+      ...aliases.map((option) => ({ ...option, rules: ['REG-012' as const] })),
+    ];
+  }
+  if (offset < PAGE1) return [{ value: 0, known: ~0, rules: ['REG-011'] }];
+  return [{ value: 0, known: 0, rules: [] }];
+}
+
+/** A write of the word at `offset`. */
+export function writeWord(state: State, context: Context, offset: number, value: number): WriteResult {
+  const { features: f } = context;
+  const unsigned = value >>> 0;
+  switch (offset) {
+    case CR0:
+      return writeCr0(state, f, unsigned);
+    case CR1:
+      return writeCr1(state, f, unsigned);
+    case CR2:
+      return writeCr2(state, f, unsigned);
+    case GBPA:
+      return writeGbpa(state, f, unsigned);
+    case IRQ_CTRL: {
+      const mask = 0b101 | (f.pri ? 0b010 : 0);
+      return single(state, (s) => store(s, IRQ_CTRL, unsigned, mask, ['ACK-061', ...(f.pri ? [] : (['ACK-039'] as const))]));
+    }
+    case GERRORN:
+      return writeGerrorn(state, f, unsigned);
+    case STRTAB_BASE:
+    case STRTAB_BASE + 4:
+      return guarded(state, f, SMMUEN, f.tablesPreset, ['REG-265', 'REG-271', 'REG-272', 'STRTAB-032'], (s) => {
+        storeAddressHalf(s, f, STRTAB_BASE, offset, unsigned, 0xffff_ffc0, ['REG-263', 'REG-273', 'REG-274']);
+      });
+    case STRTAB_BASE_CFG:
+      return guarded(state, f, SMMUEN, f.tablesPreset, ['REG-269', 'REG-271', 'REG-272', 'STRTAB-032'], (s) => {
+        const mask = f.stLevel === 0 ? 0x3f : 0x3_07ff;
+        store(s, offset, unsigned, mask, ['REG-267', 'REG-290', ...(f.stLevel === 0 ? (['STRTAB-011'] as const) : [])]);
+      });
+    case CMDQ_BASE:
+    case CMDQ_BASE + 4:
+      return guarded(state, f, CMDQEN, f.queuesPreset, ['REG-294', 'REG-308', 'REG-309', 'REG-309'], (s) => {
+        const before = Math.min(s.word(CMDQ_BASE) & 0x1f, f.cmdqs);
+        storeAddressHalf(s, f, CMDQ_BASE, offset, unsigned, 0xffff_ffff, ['REG-292', 'REG-314', 'REG-313']);
+        resized(s, before, Math.min(s.word(CMDQ_BASE) & 0x1f, f.cmdqs), [CMDQ_PROD, CMDQ_CONS], ['REG-324', 'REG-325']);
+      });
+    case CMDQ_PROD:
+      return writeCmdqProd(state, f, unsigned);
+    case CMDQ_CONS:
+      return guarded(state, f, CMDQEN, false, ['REG-298', 'REG-308', 'REG-309', 'REG-309'], (s) => {
+        s.set(CMDQ_CONS, unsigned & INDEX_BITS, ['REG-296']);
+        s.unknown[CMDQ_CONS] = 0x7f00_0000; // ERR may take the written value or keep its own
+        s.reservedWritten[CMDQ_CONS] = 0;
+      });
+    case EVENTQ_BASE:
+    case EVENTQ_BASE + 4:
+      return guarded(state, f, EVENTQEN, f.queuesPreset, ['REG-332', 'REG-351', 'REG-352', 'REG-352'], (s) => {
+        const before = Math.min(s.word(EVENTQ_BASE) & 0x1f, f.eventqs);
+        storeAddressHalf(s, f, EVENTQ_BASE, offset, unsigned, 0xffff_ffff, ['REG-330', 'REG-355', 'REG-355']);
+        const after = Math.min(s.word(EVENTQ_BASE) & 0x1f, f.eventqs);
+        resized(s, before, after, [EVENTQ_PROD, EVENTQ_CONS], ['REG-360', 'REG-360']);
+      });
+    case EVENTQ_PROD:
+      return guarded(state, f, EVENTQEN, false, ['REG-336', 'REG-351', 'REG-352', 'REG-352'], (s) => {
+        store(s, offset, unsigned, INDEX_BITS | OVERFLOW_FLAG, ['REG-334']);
+        s.reservedWritten[offset] = 0;
+      });
+    case EVENTQ_CONS:
+      return writeEventqCons(state, f, unsigned);
+    case 0xa8:
+    case 0xac: {
+      const alias = writeWord(state, context, offset + PAGE1, value);
+      return { ...alias, states: [state, ...alias.states] };
+    }
+    default:
+      break;
+  }
+  // Read-only, absent, reserved or IMPLEMENTATION DEFINED: nothing the reference models changes.
+  if (offset >= PAGE1 && offset < 2 * PAGE1) {
+    const alias = writeWord(state, context, offset - PAGE1, value);
+    if (alias.states.length !== 1 || alias.states[0] !== state) return { ...alias, states: [state, ...alias.states] };
+  }
+  if (offset < 0x20 || offset === CR0ACK || offset === IRQ_CTRLACK || offset === GERROR) {
+    return single(state, (s) => note(s, offset, writeIgnored(offset)));
+  }
+  return { states: [state] };
+}
+
+function writeIgnored(offset: number): RuleId {
+  if (offset === GERROR) return 'REG-185';
+  return offset === CR0ACK || offset === IRQ_CTRLACK ? 'ACK-019' : 'REG-017';
+}
+
+function writeCr0(state: State, f: Features, value: number): WriteResult {
+  const mask = SMMUEN | EVENTQEN | CMDQEN | (f.pri ? 2 : 0) | (f.ats ? 16 : 0) | (f.vmw ? 0x1c0 : 0) | (f.dpt ? 0x400 : 0);
+  const before = state.word(CR0);
+  const pending = (before ^ state.cr0Ack) & mask;
+  const altered = pending & (before ^ value);
+  const rules: RuleId[] = ['ACK-014', ...cr0FieldRules(before ^ value), ...cr0AbsentRules(f, value)];
+  if (pending !== 0 && (pending & (before ^ value)) === 0) rules.push('ACK-015');
+  const written = (bits: number): State => {
+    const next = state.copy();
+    store(next, CR0, bits, mask, altered === 0 ? rules : [...rules, f.minor >= 2 ? 'ACK-016' : 'ACK-017']);
+    next.reservedWritten[CR0] = (next.reservedWritten[CR0] ?? 0) | (value & ~mask);
+    return next;
+  };
+  if (altered === 0) return { states: [written(value)] };
+  const kept = (value & ~altered) | (before & altered);
+  const result = { states: [written(kept), written(value)] };
+  return f.minor >= 2 ? result : { ...result, chaos: 'a CR0 field was altered again before its Update completed' };
+}
+
+function cr0FieldRules(changed: number): RuleId[] {
+  const rules: RuleId[] = [];
+  if (changed & SMMUEN) rules.push('ACK-001');
+  if (changed & CMDQEN) rules.push('ACK-003');
+  if (changed & EVENTQEN) rules.push('ACK-005');
+  return rules;
+}
+
+function cr0AbsentRules(f: Features, value: number): RuleId[] {
+  const rules: RuleId[] = [];
+  if (value & ~0x5df) rules.push('ACK-018');
+  if (!f.vmw && value & 0x1c0) rules.push('REG-109');
+  if (!f.ats && value & 0x10) rules.push('REG-110');
+  if (!f.pri && value & 0x2) rules.push('REG-111');
+  if (!f.dpt && value & 0x400) rules.push('REG-112');
+  return rules;
+}
+
+function writeCr1(state: State, f: Features, value: number): WriteResult {
+  const tables = guardState(state, SMMUEN);
+  const queues = guardState(state, CMDQEN | EVENTQEN);
+  let forks = [state.copy()];
+  const part = (mask: number, guard: Guard, preset: boolean, open: RuleId, closed: RuleId, old: RuleId): void => {
+    const take = (s: State): void => {
+      s.regs[CR1] = ((s.word(CR1) & ~mask) | (value & mask)) >>> 0;
+      s.unknown[CR1] = (s.unknown[CR1] ?? 0) & ~mask;
+      note(s, CR1, open);
+    };
+    if (preset) return;
+    if (guard === 'open') forks.forEach(take);
+    else if (f.minor >= 2) forks.forEach((s) => note(s, CR1, closed));
+    else {
+      const applied = forks.map((s) => s.copy());
+      applied.forEach(take);
+      [...forks, ...applied].forEach((s) => note(s, CR1, old));
+      forks = [...forks, ...applied];
+    }
+  };
+  part(0xfc0, tables, f.tablesPreset, 'REG-123', 'REG-124', 'REG-140');
+  const queueRule: RuleId = (state.word(CR0) | state.cr0Ack) & CMDQEN ? 'REG-126' : 'REG-127';
+  part(0x03f, queues, f.queuesPreset, 'REG-125', queueRule, 'REG-141');
+  for (const fork of forks) {
+    if (tables !== queues) note(fork, CR1, 'REG-128');
+    reserve(fork, CR1, value, 0xfff, 'REG-129');
+  }
+  return { states: forks };
+}
+
+function writeCr2(state: State, f: Features, value: number): WriteResult {
+  const mask = 0b10 | (f.hyp ? 1 : 0) | (f.btm ? 4 : 0) | (f.atsRecErr ? 8 : 0);
+  const absent: RuleId[] = [];
+  if (!f.hyp && value & 1) absent.push('REG-162');
+  if (!f.btm && value & 4) absent.push('REG-166');
+  if (!f.atsRecErr && value & 8) absent.push('REG-170');
+  const take = (s: State): void => {
+    store(s, CR2, value, mask, ['REG-149', 'REG-172', ...absent]);
+  };
+  const guard = guardState(state, SMMUEN);
+  if (guard === 'open') return single(state, take);
+  if (guard === 'closed') return single(state, (s) => note(s, CR2, 'REG-150'));
+  if (f.minor >= 2) return single(state, (s) => note(s, CR2, 'REG-157'));
+  const applied = state.copy();
+  take(applied);
+  return { states: [state, applied].map((s) => noted(s, CR2, 'REG-158')) };
+}
+
+function gbpaLoose(value: number, f: Features): number {
+  // Fields that the implementation or the interconnect lacks read as zero or as written (6.3.14).
+  return value & (GBPA_TYPES | (f.attrPermsOvr ? 0 : GBPA_PERMISSIONS));
+}
+
+function writeGbpa(state: State, f: Features, value: number): WriteResult {
+  const fields = value & (GBPA_ABORT | GBPA_PERMISSIONS | GBPA_TYPES);
+  const begin = (s: State): void => {
+    s.gbpaPending = fields;
+    s.reservedWritten[GBPA] = (s.reservedWritten[GBPA] ?? 0) | (value & 0x7fe0_c0e0);
+  };
+  if (state.gbpaPending !== undefined) {
+    if (f.minor >= 2) return single(state, (s) => note(s, GBPA, 'ACK-052'));
+    return { states: [noted(state, GBPA, 'ACK-053')], chaos: 'GBPA was written while its Update was pending' };
+  }
+  if (value >>> 31 === 1) {
+    const rules: RuleId[] = state.cr0Ack & SMMUEN ? ['ACK-055'] : [];
+    return single(state, (s) => {
+      begin(s);
+      rules.forEach((rule) => note(s, GBPA, rule));
+    });
+  }
+  if (f.minor >= 2) return single(state, (s) => note(s, GBPA, 'ACK-049'));
+  const applied = state.copy();
+  begin(applied);
+  applied.gbpaPending = undefined;
+  applied.set(GBPA, fields, ['ACK-051']);
+  return { states: [noted(state, GBPA, 'ACK-051'), applied], chaos: 'GBPA was written without Update' };
+}
+
+/** A GBPA Update completes (6.3.14.1). */
+export function completeGbpa(state: State, f: Features): void {
+  const value = state.gbpaPending;
+  if (value === undefined) return;
+  state.gbpaPending = undefined;
+  const rules: RuleId[] = ['ACK-047', 'ACK-056', 'REG-181'];
+  if (!f.attrPermsOvr) rules.push('REG-180');
+  if (!f.attrTypesOvr) rules.push('REG-179');
+  if (state.reservedWritten[GBPA]) rules.push('REG-177', 'SEC-019');
+  state.set(GBPA, value, rules);
+  state.unknown[GBPA] = gbpaLoose(value, f);
+}
+
+function writeGerrorn(state: State, f: Features, value: number): WriteResult {
+  const mask =
+    (1 << 0) | (1 << 2) | (1 << 8) | (f.pri ? 1 << 3 : 0) | (f.msi ? 0xb0 : 0) | (f.msi && f.pri ? 0x40 : 0);
+  const before = state.word(GERRORN);
+  const active = state.activeErrors();
+  const toggled = (before ^ value) & mask;
+  const acknowledged = state.copy();
+  const rules: RuleId[] = ['REG-187', 'REG-189', 'GERR-001'];
+  if (toggled & active) rules.push('GERR-004', 'GERR-040');
+  if (toggled & active && active & ~toggled) rules.push('REG-201');
+  acknowledged.reservedWritten[GERRORN] = (state.reservedWritten[GERRORN] ?? 0) | (value & ~mask);
+  acknowledged.set(GERRORN, value & mask, rules);
+  if (toggled & active & GERROR_CMDQ_ERR) acknowledged.why[CMDQ_CONS] = ['CMDQ-057', 'CMDQ-058'];
+  const differing = acknowledged.word(GERROR) ^ acknowledged.word(GERRORN);
+  acknowledged.ghostErrors = state.ghostErrors & differing;
+  const invited = toggled & ~active & differing;
+  if (invited === 0) return { states: [acknowledged] };
+  // Software toggled the bit of an error that is not active: whether it becomes active is UNPREDICTABLE.
+  const rule: RuleId = invited & GERROR_CMDQ_ERR ? 'CMDQ-064' : 'GERR-007';
+  const ghost = acknowledged.copy();
+  ghost.ghostErrors |= invited;
+  return { states: [noted(acknowledged, GERRORN, rule), noted(ghost, GERRORN, rule)] };
+}
+
+function writeCmdqProd(state: State, f: Features, value: number): WriteResult {
+  const log2Size = Math.min(state.word(CMDQ_BASE) & 0x1f, f.cmdqs);
+  const next = state.copy();
+  const enabled = (state.cr0InForce & CMDQEN) !== 0;
+  const error = (state.activeErrors() & GERROR_CMDQ_ERR) !== 0;
+  store(next, CMDQ_PROD, value, INDEX_BITS, ['REG-300', 'REG-317', enabled ? 'CMDQ-034' : 'CMDQ-035']);
+  if (!enabled) return { states: [next] };
+  const cons = state.word(CMDQ_CONS);
+  const before = occupancy(state.word(CMDQ_PROD), cons, log2Size);
+  const after = occupancy(value, cons, log2Size);
+  if (after <= 2 ** log2Size && (after >= before || error)) {
+    if (after < before) note(next, CMDQ_PROD, 'CMDQ-059');
+    return { states: [next] };
+  }
+  next.cmdqStuck = true;
+  note(next, CMDQ_PROD, 'CMDQ-021');
+  return { states: [next], chaos: 'CMDQ_PROD was moved in a way that does not add entries' };
+}
+
+function writeEventqCons(state: State, f: Features, value: number): WriteResult {
+  const log2Size = Math.min(state.word(EVENTQ_BASE) & 0x1f, f.eventqs);
+  const next = state.copy();
+  const rules: RuleId[] = ['REG-338'];
+  const prod = state.word(EVENTQ_PROD);
+  if ((state.word(EVENTQ_CONS) ^ value) & OVERFLOW_FLAG && ((prod ^ value) & OVERFLOW_FLAG) === 0) {
+    rules.push('EVQ-027');
+    if (index(value, log2Size) === index(state.word(EVENTQ_CONS), log2Size)) rules.push('EVQ-028');
+  }
+  store(next, EVENTQ_CONS, value, INDEX_BITS | OVERFLOW_FLAG, rules);
+  const enabled = (state.word(CR0) & EVENTQEN) !== 0;
+  const left = occupancy(prod, value, log2Size);
+  if (!enabled || left <= occupancy(prod, state.word(EVENTQ_CONS), log2Size)) return { states: [next] };
+  note(next, EVENTQ_CONS, 'CMDQ-022');
+  return { states: [next], chaos: 'EVENTQ_CONS was moved in a way that does not consume entries' };
+}
+
+type Guard = 'open' | 'closed' | 'moving';
+
+/** Whether the enables in `mask` let a Guarded field be written: all 0, all acknowledged as 1, or an Update under way. */
+function guardState(state: State, mask: number): Guard {
+  const requested = state.word(CR0) & mask;
+  const acknowledged = state.cr0Ack & mask;
+  if (requested === 0 && acknowledged === 0) return 'open';
+  return requested === acknowledged ? 'closed' : 'moving';
+}
+
+/**
+ * A write to a register Guarded by an enable of CR0.
+ * @param rules ignored while enabled (3.2 and later); ignored during a transition; either before 3.2; (unused spare)
+ */
+function guarded(
+  state: State,
+  f: Features,
+  enable: number,
+  preset: boolean,
+  rules: readonly [RuleId, RuleId, RuleId, RuleId],
+  take: (state: State) => void,
+): WriteResult {
+  if (preset) return { states: [state] };
+  const guard = guardState(state, enable);
+  if (guard === 'open') return single(state, take);
+  const registerRule = guard === 'closed' ? rules[0] : rules[1];
+  const transition: RuleId[] =
+    guard === 'closed' ? [] : [(state.word(CR0) & enable) === 0 ? 'ACK-059' : 'ACK-060'];
+  if (f.minor >= 2) {
+    return single(state, (s) => {
+      for (const offset of guardedWords(enable)) [registerRule, ...transition].forEach((rule) => note(s, offset, rule));
+    });
+  }
+  const applied = state.copy();
+  take(applied);
+  const states = [state, applied].map((s) => {
+    const next = s.copy();
+    for (const offset of guardedWords(enable)) note(next, offset, rules[2]);
+    return next;
+  });
+  return { states, chaos: 'a Guarded register was written while its enable was set' };
+}
+
+function guardedWords(enable: number): readonly number[] {
+  if (enable === SMMUEN) return [STRTAB_BASE, STRTAB_BASE + 4, STRTAB_BASE_CFG];
+  if (enable === CMDQEN) return [CMDQ_BASE, CMDQ_BASE + 4, CMDQ_CONS];
+  return [EVENTQ_BASE, EVENTQ_BASE + 4, EVENTQ_PROD];
+}
+
+function storeAddressHalf(
+  state: State,
+  f: Features,
+  base: number,
+  offset: number,
+  value: number,
+  lowMask: number,
+  rules: readonly [RuleId, RuleId, RuleId],
+): void {
+  const half = offset === base ? lowMask : 0x40ff_ffff;
+  store(state, offset, value, half, [rules[0], rules[1], 'REG-002', 'REG-003', 'REG-004']);
+  if (offset === base) return;
+  const stored = f.oas >= 56 ? 0x00ff_ffff : 2 ** Math.max(0, f.oas - 32) - 1;
+  const above = value & 0x00ff_ffff & ~stored;
+  if (above === 0) return;
+  // Bits above OAS are RES0: storing them is optional, and they are no part of the address.
+  state.unknown[offset] = (state.unknown[offset] ?? 0) | above;
+  note(state, offset, rules[2]);
+}
+
+/** PROD and CONS when LOG2SIZE changes (6.3.27, 6.3.95): new bits UNKNOWN, or truncation. */
+function resized(state: State, before: number, after: number, offsets: readonly number[], rules: readonly [RuleId, RuleId]): void {
+  if (before === after) return;
+  for (const offset of offsets) {
+    const kept = 2 ** (before + 1) - 1;
+    const width = 2 ** (after + 1) - 1;
+    if (after > before) {
+      state.unknown[offset] = (state.unknown[offset] ?? 0) | (width & ~kept);
+      note(state, offset, rules[0]);
+    } else {
+      const flags = state.word(offset) & ~INDEX_BITS;
+      state.regs[offset] = (flags | (state.word(offset) & width)) >>> 0;
+      note(state, offset, rules[1]);
+    }
+  }
+}
+
+function single(state: State, change: (copy: State) => void): WriteResult {
+  const next = state.copy();
+  change(next);
+  return { states: [next] };
+}
+
+function store(state: State, offset: number, value: number, mask: number, why: readonly RuleId[]): void {
+  state.set(offset, value & mask, why);
+  reserve(state, offset, value, mask, 'REG-015');
+}
+
+function reserve(state: State, offset: number, value: number, mask: number, rule: RuleId): void {
+  const reserved = (value & ~mask) >>> 0;
+  state.reservedWritten[offset] = ((state.reservedWritten[offset] ?? 0) | reserved) >>> 0;
+  note(state, offset, rule);
+}
+
+function note(state: State, offset: number, rule: RuleId): void {
+  const before = state.why[offset] ?? [];
+  if (!before.includes(rule)) state.why[offset] = [...before, rule];
+}
+
+function noted(state: State, offset: number, rule: RuleId): State {
+  const next = state.copy();
+  note(next, offset, rule);
+  return next;
+}
+
+function plain(state: State, offset: number, rules: readonly RuleId[]): ReadOption {
+  const loose = (state.unknown[offset] ?? 0) | (state.reservedWritten[offset] ?? 0);
+  return { value: state.word(offset), known: ~loose, rules: [...rules, ...(state.why[offset] ?? [])] };
+}
+
+function masked(option: ReadOption, known: number, rule: RuleId): ReadOption {
+  return { ...option, known: option.known & known, rules: [...option.rules, rule] };
+}
+
+function implementationDefined(offset: number): boolean {
+  return (offset >= 0xe00 && offset < 0xf00) || (offset >= 0xfd0 && offset < 0x1000) || (offset >= 0x1000 && offset < 0x4000);
+}
+
+/** Rules about the contents of each ID register; ids.ts checks them. */
+function idRules(name: keyof IdRegisters): readonly RuleId[] {
+  switch (name) {
+    case 'IDR4':
+      return ['REG-078'];
+    case 'IIDR':
+      return ['REG-089'];
+    default:
+      return [];
+  }
+}
+
+/** Bits of GERROR that stop the Event queue and the Command queue while active. */
+export const STOPS_EVENTS = GERROR_EVENTQ_ABT_ERR;
+export const STOPS_COMMANDS = GERROR_CMDQ_ERR;

@@ -1,0 +1,162 @@
+/**
+ * One state the programming interface may be in: register contents and the work that is under way.
+ *
+ * The judge holds a small set of these (see judge.ts). A state is changed only on a copy of its own.
+ */
+import type { Interrupt } from '../scenario/trace.ts';
+import type { EventRecord } from './events.ts';
+import type { Invalidation } from './invalidations.ts';
+import type { Content } from './memory.ts';
+import type { RuleId } from './rules/ids.ts';
+
+/** A Stream table that was in use while SMMUEN was 1, from action `from` until just before `to`. */
+export interface TableWindow {
+  readonly from: number;
+  readonly to: number;
+  /** Effective base: aligned as 6.3.24 says, truncated to OAS. */
+  readonly base: bigint;
+  /** Whether ADDR had bits above OAS, so that the fetch may also be reported as out of range (3.4.3). */
+  readonly aboveOas: boolean;
+  readonly log2Size: number;
+  readonly linear: boolean;
+}
+
+/** Interrupt edges of one line that are due, between two points where everything settles. */
+export interface DueInterrupt {
+  /** At least one edge must come. */
+  readonly must: boolean;
+  /** At most this many may come (3.18: they may be coalesced). */
+  readonly max: number;
+  readonly seen: number;
+  readonly rules: readonly RuleId[];
+}
+
+export interface MemoryWrite {
+  readonly address: bigint;
+  readonly content: Content;
+}
+
+export class State {
+  /** Contents of the registers that hold what was written, by offset of each 32-bit word. */
+  regs: Record<number, number> = {};
+  /** Bits of them that are UNKNOWN. */
+  unknown: Record<number, number> = {};
+  /** Rules that a register's present value rests on, by word offset. */
+  why: Record<number, readonly RuleId[]> = {};
+  /** The value of CR0 in force; between the write and the acknowledge it may be the old or the new one (6.3.9). */
+  cr0InForce = 0;
+  cr0Ack = 0;
+  irqCtrlAck = 0;
+  /** A GBPA value whose Update has not completed (6.3.14.1). */
+  gbpaPending: number | undefined = undefined;
+  /** GERROR bits that differ from GERRORN although no error is active (6.3.20). */
+  ghostErrors = 0;
+  /** Consumption stopped after PROD was moved illegally, until the queue is disabled (3.21.2). */
+  cmdqStuck = false;
+  /** Reserved bits that software has written as 1, by word offset: RES0 lets them be stored or not (1.2, 6.2). */
+  reservedWritten: Record<number, number> = {};
+  /** Events of terminated transactions that are on their way to the queue. */
+  events: readonly EventRecord[] = [];
+  /** The last event recorded: an identical one may be merged into it. */
+  lastEvent: EventRecord | undefined = undefined;
+  interrupts: Partial<Record<Interrupt, DueInterrupt>> = {};
+  invalidations: readonly Invalidation[] = [];
+  tables: readonly TableWindow[] = [];
+  /** What the SMMU or a device has written during the action being judged. */
+  writes: readonly MemoryWrite[] = [];
+
+  copy(): State {
+    const other = Object.assign(new State(), this);
+    other.regs = { ...this.regs };
+    other.unknown = { ...this.unknown };
+    other.why = { ...this.why };
+    other.reservedWritten = { ...this.reservedWritten };
+    return other;
+  }
+
+  word(offset: number): number {
+    return this.regs[offset] ?? 0;
+  }
+
+  /** A 64-bit register from its two halves. */
+  double(offset: number): bigint {
+    return (BigInt(this.word(offset + 4)) << 32n) | BigInt(this.word(offset));
+  }
+
+  set(offset: number, value: number, why: readonly RuleId[]): void {
+    this.regs[offset] = value >>> 0;
+    this.unknown[offset] = 0;
+    this.why[offset] = why;
+  }
+
+  /** Active errors: GERROR bits that differ from GERRORN (7.5). */
+  activeErrors(): number {
+    return ((this.word(GERROR) ^ this.word(GERRORN)) & ~this.ghostErrors) >>> 0;
+  }
+
+  due(line: Interrupt, must: boolean, rules: readonly RuleId[]): void {
+    const before = this.interrupts[line];
+    this.interrupts = {
+      ...this.interrupts,
+      [line]: {
+        must: must || (before?.must ?? false),
+        max: (before?.max ?? 0) + 1,
+        seen: before?.seen ?? 0,
+        rules: before === undefined ? rules : [...before.rules, ...rules],
+      },
+    };
+  }
+
+  /** Two states with the same key cannot be told apart by anything that follows. */
+  key(): string {
+    return JSON.stringify([
+      Object.entries(this.regs),
+      Object.entries(this.unknown),
+      this.cr0InForce,
+      this.cr0Ack,
+      this.irqCtrlAck,
+      this.gbpaPending,
+      this.ghostErrors,
+      this.cmdqStuck,
+      Object.entries(this.reservedWritten),
+      this.events.map(eventKey),
+      this.lastEvent === undefined ? '' : eventKey(this.lastEvent),
+      Object.entries(this.interrupts).map(([line, due]) => [line, due.must, due.max, due.seen]),
+      this.invalidations.map((invalidation) => [invalidation.time, invalidation.complete]),
+      this.tables.map((table) => [table.from, table.to]),
+    ]);
+  }
+}
+
+function eventKey(event: EventRecord): string {
+  return event.words.join();
+}
+
+export const IDR0 = 0x00;
+export const CR0 = 0x20;
+export const CR0ACK = 0x24;
+export const CR1 = 0x28;
+export const CR2 = 0x2c;
+export const GBPA = 0x44;
+export const IRQ_CTRL = 0x50;
+export const IRQ_CTRLACK = 0x54;
+export const GERROR = 0x60;
+export const GERRORN = 0x64;
+export const STRTAB_BASE = 0x80;
+export const STRTAB_BASE_CFG = 0x88;
+export const CMDQ_BASE = 0x90;
+export const CMDQ_PROD = 0x98;
+export const CMDQ_CONS = 0x9c;
+export const EVENTQ_BASE = 0xa0;
+export const EVENTQ_PROD = 0x100a8;
+export const EVENTQ_CONS = 0x100ac;
+
+export const SMMUEN = 1 << 0;
+export const EVENTQEN = 1 << 2;
+export const CMDQEN = 1 << 3;
+
+export const GERROR_CMDQ_ERR = 1 << 0;
+export const GERROR_EVENTQ_ABT_ERR = 1 << 2;
+
+export const IRQEN_GERROR = 1 << 0;
+export const IRQEN_EVENTQ = 1 << 2;
