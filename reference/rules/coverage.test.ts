@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import type { IdRegisters } from '../../scenario/trace.ts';
+import { coverage, isInScope, type CrossHits } from './coverage.ts';
+import type { RuleId } from './ids.ts';
+import { RULE_ROWS, ruleRow, ruleScope } from './registry.ts';
+
+/** Stage 1 only, terminate only, SMMUv3.1. */
+const stage1: IdRegisters = {
+  IDR0: (1 << 1) | (2 << 2) | (1 << 12) | (1 << 24),
+  IDR1: 16,
+  IDR2: 0,
+  IDR3: 1 << 2,
+  IDR4: 0,
+  IDR5: (1 << 4) | 4,
+  IIDR: 0,
+  AIDR: 1,
+};
+
+const nothing: ReadonlySet<RuleId> = new Set();
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, next) => total + next, 0);
+}
+
+test('with nothing hit, every rule in scope is unreached', () => {
+  const { tiers, areas, unreached, outside } = coverage({ decisive: nothing, consulted: nothing }, stage1);
+  const inScope = RULE_ROWS.filter((row) => isInScope(row, stage1)).length;
+  expect(unreached).toHaveLength(inScope);
+  expect(sum(tiers.map((tier) => tier.inScope))).toBe(inScope);
+  expect(sum(areas.map((area) => area.inScope))).toBe(inScope);
+  expect(sum(tiers.map((tier) => tier.rules))).toBe(RULE_ROWS.length);
+  expect(sum(tiers.map((tier) => tier.applied + tier.reached))).toBe(0);
+  expect(outside).toEqual([]);
+});
+
+test('decisive rules are reached, consulted ones only applied', () => {
+  const { tiers, areas, unreached } = coverage(
+    { decisive: new Set<RuleId>(['STRTAB-002']), consulted: new Set<RuleId>(['STRTAB-005', 'STRTAB-002']) },
+    stage1,
+  );
+  expect(tiers.find(({ tier, bank }) => tier === 1 && bank === 'any')).toMatchObject({ applied: 2, reached: 1 });
+  expect(areas.find(({ area }) => area === 'STRTAB')).toMatchObject({ reached: 1 });
+  expect(unreached.map(({ id }) => id)).not.toContain('STRTAB-002');
+  expect(unreached).toContainEqual({ id: 'STRTAB-005', section: '6.3.25', title: 'Single-entry linear table' });
+});
+
+test('the denominator leaves out what the subject lacks', () => {
+  expect(ruleScope('REG-265').status).toBe('in');
+  expect(isInScope(ruleRow('REG-265'), stage1)).toBe(false);
+  expect(isInScope(ruleRow('REG-265'), { ...stage1, AIDR: 2 })).toBe(true);
+});
+
+test('a decisive rule that is not counted is named', () => {
+  const decisive = new Set<RuleId>(['REG-265', 'TLBI-058', 'STRTAB-002']);
+  expect(coverage({ decisive, consulted: nothing }, stage1).outside).toEqual(['REG-265', 'TLBI-058']);
+});
+
+test('crosses report the cells hit, and none for a cross never hit', () => {
+  const hits: CrossHits = new Map([['event x stage', new Set(['F_TRANSLATION/1', 'F_ACCESS/1'])]]);
+  const { crosses } = coverage(
+    { decisive: nothing, consulted: nothing },
+    stage1,
+    [
+      { name: 'event x stage', cells: 30 },
+      { name: 'command x queue', cells: 12 },
+    ],
+    hits,
+  );
+  expect(crosses).toEqual([
+    { name: 'event x stage', cells: 30, reached: 2 },
+    { name: 'command x queue', cells: 12, reached: 0 },
+  ]);
+});

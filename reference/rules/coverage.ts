@@ -1,0 +1,136 @@
+/**
+ * How much of the inventory the judging reached: the numbers behind `smmu-crosscheck coverage`.
+ *
+ * The denominator is the tier-1 rules in scope (scope.tsv) that apply to the subject's ID registers. A rule is reached
+ * when it was decisive (verdict.ts), applied when it was decisive or consulted.
+ */
+import type { IdRegisters } from '../../scenario/trace.ts';
+import { isApplicable } from './applicable.ts';
+import type { RuleId } from './ids.ts';
+import {
+  RULE_ROWS,
+  ruleArea,
+  ruleScope,
+  type RuleBank,
+  type RuleRow,
+  type RuleTier,
+  type ScopeStatus,
+} from './registry.ts';
+
+/** Rules hit while judging, accumulated over verdicts. */
+export interface RuleHits {
+  readonly decisive: ReadonlySet<RuleId>;
+  readonly consulted: ReadonlySet<RuleId>;
+}
+
+/** The cells hit of each cross, by the name of the cross; a cell is any string that stands for one combination. */
+export type CrossHits = Map<string, Set<string>>;
+
+/** A cross and how many cells it has. */
+export interface Cross {
+  readonly name: string;
+  readonly cells: number;
+}
+
+export interface TierCoverage {
+  readonly tier: RuleTier;
+  readonly bank: RuleBank;
+  /** Rows of the inventory. */
+  readonly rules: number;
+  /** Of those, in scope and applicable to the subject: the denominator. */
+  readonly inScope: number;
+  /** Of inScope, decisive or consulted. */
+  readonly applied: number;
+  /** Rows that apply to the subject but that nothing observable could contradict. */
+  readonly unobservable: number;
+  /** Of inScope, decisive. */
+  readonly reached: number;
+}
+
+export interface AreaCoverage {
+  /** The letters of the rules' ids. */
+  readonly area: string;
+  readonly inScope: number;
+  readonly reached: number;
+}
+
+export interface UnreachedRule {
+  readonly id: RuleId;
+  readonly section: string;
+  readonly title: string;
+}
+
+export interface Coverage {
+  readonly tiers: readonly TierCoverage[];
+  readonly areas: readonly AreaCoverage[];
+  /** In scope, not decisive; in the order of the inventory. */
+  readonly unreached: readonly UnreachedRule[];
+  /** Decisive though not counted as in scope: scope.tsv or `needs` is wrong about them. */
+  readonly outside: readonly RuleId[];
+  readonly crosses: readonly { readonly name: string; readonly cells: number; readonly reached: number }[];
+}
+
+/** Whether the rule counts in the denominator for this subject. */
+export function isInScope(row: RuleRow, idRegisters: IdRegisters): boolean {
+  return hasStatus(row, 'in', idRegisters);
+}
+
+export function coverage(
+  hits: RuleHits,
+  idRegisters: IdRegisters,
+  crosses: readonly Cross[] = [],
+  crossHits: CrossHits = new Map(),
+): Coverage {
+  const inScope = RULE_ROWS.filter((row) => isInScope(row, idRegisters));
+  const counted: ReadonlySet<RuleId> = new Set(inScope.map(({ id }) => id));
+  const isReached = ({ id }: RuleRow): boolean => hits.decisive.has(id);
+  return {
+    tiers: [...groups(RULE_ROWS, ({ tier, bank }) => `${tier} ${bank}`).values()].map((rows) =>
+      tierCoverage(rows, counted, hits, idRegisters),
+    ),
+    areas: [...groups(inScope, ({ id }) => ruleArea(id))].map(([area, rows]) => ({
+      area,
+      inScope: rows.length,
+      reached: rows.filter(isReached).length,
+    })),
+    unreached: inScope.filter((row) => !isReached(row)).map(({ id, section, title }) => ({ id, section, title })),
+    outside: [...hits.decisive].filter((id) => !counted.has(id)).sort(),
+    crosses: crosses.map(({ name, cells }) => ({ name, cells, reached: crossHits.get(name)?.size ?? 0 })),
+  };
+}
+
+function tierCoverage(
+  rows: readonly RuleRow[],
+  counted: ReadonlySet<RuleId>,
+  { decisive, consulted }: RuleHits,
+  idRegisters: IdRegisters,
+): TierCoverage {
+  const [first] = rows;
+  if (first === undefined) throw new Error('a group of rules is never empty');
+  const inScope = rows.filter(({ id }) => counted.has(id));
+  return {
+    tier: first.tier,
+    bank: first.bank,
+    rules: rows.length,
+    inScope: inScope.length,
+    applied: inScope.filter(({ id }) => decisive.has(id) || consulted.has(id)).length,
+    unobservable: rows.filter((row) => hasStatus(row, 'unobservable', idRegisters)).length,
+    reached: inScope.filter(({ id }) => decisive.has(id)).length,
+  };
+}
+
+/** Only tier-1 rows have a status of their own, and only their `needs` are understood. */
+function hasStatus(row: RuleRow, status: ScopeStatus, idRegisters: IdRegisters): boolean {
+  return row.tier === 1 && ruleScope(row.id).status === status && isApplicable(row, idRegisters);
+}
+
+/** By key; keys in order, rows in the order given. */
+function groups(rows: readonly RuleRow[], key: (row: RuleRow) => string): Map<string, RuleRow[]> {
+  const byKey = new Map<string, RuleRow[]>();
+  for (const row of rows) {
+    const group = byKey.get(key(row));
+    if (group === undefined) byKey.set(key(row), [row]);
+    else group.push(row);
+  }
+  return new Map([...byKey].sort(([left], [right]) => (left < right ? -1 : 1)));
+}
