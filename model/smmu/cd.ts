@@ -1,0 +1,159 @@
+/**
+ * The Context Descriptor (5.4) and its validity (5.4.2), reached from a Non-secure EL1 stream: two VA ranges, VMSAv8-64, 4 KiB granule.
+ * Ignored because absent or without effect here: IRx, ORx, SHx, UWXN (VMSAv8-64), NSCFGx, E0PDx, HAFT, PnCH, EPAN, HWUxxx, AIE, PIE, DS, MAIR,
+ * AMAIR, PARTID, PMG. Bits that are not specified are ignored, not checked.
+ */
+import { ADDRESS_SIZES } from './features.ts';
+import type { Features } from './features.ts';
+import { addressField, alignDown, bits, flag, get, getAddressHigh, getAddressLow, toAddress } from './layout.ts';
+import type { AddressField, Field } from './layout.ts';
+
+export const CD_WORDS = 16;
+
+const V = bits(31);
+const ENDI = bits(15);
+const IPS = bits(34, 32);
+const AFFD = bits(35);
+const WXN = bits(36);
+const PAN = bits(40);
+const AA64 = bits(41);
+const HD = bits(42);
+const HA = bits(43);
+const S = bits(44);
+const R = bits(45);
+const A = bits(46);
+const ASET = bits(47);
+const ASID = bits(63, 48);
+
+interface HalfFields {
+  readonly txsz: Field;
+  readonly tg: Field;
+  /** The encoding of TGx that selects 4 KiB: it differs between the halves. */
+  readonly tg4k: number;
+  readonly epd: Field;
+  readonly tbi: Field;
+  readonly had: Field;
+  readonly ttb: AddressField;
+}
+const HALF0: HalfFields = {
+  txsz: bits(5, 0),
+  tg: bits(7, 6),
+  tg4k: 0b00,
+  epd: bits(14),
+  tbi: bits(38),
+  had: bits(65),
+  ttb: addressField(115, 68),
+};
+const HALF1: HalfFields = {
+  txsz: bits(21, 16),
+  tg: bits(23, 22),
+  tg4k: 0b10,
+  epd: bits(30),
+  tbi: bits(39),
+  had: bits(129),
+  ttb: addressField(179, 132),
+};
+
+/** One of the two VA ranges: what TTBx, TxSZ, TGx, EPDx, TBIx and HADx come to. */
+export interface VaRange {
+  /** EPDx: no walk through this half; the rest is then meaningless. */
+  readonly disabled: boolean;
+  /** Input address bits [63:64-TxSZ], or [55:64-TxSZ] with TBIx: all must equal VA[55]. */
+  readonly signMaskHigh: number;
+  readonly signMaskLow: number;
+  /** Level of the first lookup, its table's address, and how many index bits of the level it uses, as a mask. */
+  readonly startLevel: number;
+  readonly tableBase: number;
+  readonly startIndexMask: number;
+  /** HADx. */
+  readonly hierarchicalDisabled: boolean;
+}
+
+export interface Cd {
+  /** V == 0 or ILLEGAL; the rest is then meaningless. */
+  readonly illegal: boolean;
+  readonly asid: number;
+  readonly aset: number;
+  /** CD.A and CD.R (5.5). CD.S is ILLEGAL here. */
+  readonly abort: boolean;
+  readonly record: boolean;
+  readonly affd: boolean;
+  readonly wxn: boolean;
+  readonly pan: boolean;
+  readonly bigEndian: boolean;
+  /** An address A is above MIN(IPS, OAS) when its high half is at least this. */
+  readonly ipsHighLimit: number;
+  readonly low: VaRange;
+  readonly high: VaRange;
+}
+
+/** Decodes the 16 words of a CD. */
+export function decodeCd(words: Uint32Array, features: Features): Cd {
+  const ips = effectiveIps(words, features);
+  return {
+    illegal: cdIllegal(words, features),
+    asid: get(words, ASID),
+    aset: get(words, ASET),
+    abort: flag(words, A),
+    record: flag(words, R),
+    affd: flag(words, AFFD),
+    wxn: flag(words, WXN),
+    pan: flag(words, PAN),
+    bigEndian: flag(words, ENDI),
+    ipsHighLimit: 2 ** (ips - 32),
+    low: decodeRange(words, HALF0, features),
+    high: decodeRange(words, HALF1, features),
+  };
+}
+
+/** MIN(IPS, OAS) in bits. */
+function effectiveIps(words: Uint32Array, features: Features): number {
+  return Math.min(ADDRESS_SIZES[get(words, IPS)]!, features.oas);
+}
+
+function cdIllegal(words: Uint32Array, features: Features): boolean {
+  if (!flag(words, V)) return true;
+  if (features.termModel && !flag(words, A)) return true;
+  // STALL_MODEL 0b01. (An STE with S1STALLD is itself ILLEGAL then.)
+  if (flag(words, S)) return true;
+  const walks = !flag(words, HALF0.epd) || !flag(words, HALF1.epd);
+  if (walks && features.ttendian === 0b10 && flag(words, ENDI)) return true;
+  if (walks && features.ttendian === 0b11 && !flag(words, ENDI)) return true;
+  // VMSAv8-32 LPAE is not supported (TTF[0] is 0), nor is VMSAv9-128.
+  if (!flag(words, AA64)) return true;
+  // HTTU is 0b00.
+  if (flag(words, HA) || flag(words, HD)) return true;
+  if (!features.asid16 && get(words, ASID) > 0xff) return true;
+  return rangeIllegal(words, HALF0, features) || rangeIllegal(words, HALF1, features);
+}
+
+/** Nothing of a half is checked while EPDx is 1 (5.4.1.1). */
+function rangeIllegal(words: Uint32Array, half: HalfFields, features: Features): boolean {
+  if (flag(words, half.epd)) return false;
+  const txsz = get(words, half.txsz);
+  if (txsz < 16 || txsz > (features.stt ? 48 : 39)) return true;
+  if (get(words, half.tg) !== half.tg4k) return true;
+  // TTBx above the effective IPS, and above 48 bits since the granule is 4 KiB.
+  const limit = Math.min(effectiveIps(words, features), 48);
+  return getAddressHigh(words, half.ttb) >= 2 ** (limit - 32);
+}
+
+function decodeRange(words: Uint32Array, half: HalfFields, features: Features): VaRange {
+  const inputBits = 64 - get(words, half.txsz);
+  const startLevel = 3 - Math.floor((inputBits - 13) / 9);
+  const startIndexBits = inputBits - (12 + 9 * (3 - startLevel));
+  const topHigh = flag(words, half.tbi) ? 0x00ff_ffff : 0xffff_ffff;
+  return {
+    disabled: flag(words, half.epd),
+    signMaskHigh: (inputBits > 32 ? topHigh & ~(2 ** (inputBits - 32) - 1) : topHigh) >>> 0,
+    signMaskLow: inputBits >= 32 ? 0 : ~(2 ** inputBits - 1) >>> 0,
+    startLevel,
+    // Aligned to the size of the table, which may be smaller than a page.
+    tableBase: alignDown(
+      toAddress(getAddressHigh(words, half.ttb), getAddressLow(words, half.ttb)),
+      startIndexBits + 3,
+    ),
+    startIndexMask: 2 ** startIndexBits - 1,
+    hierarchicalDisabled: features.had && flag(words, half.had),
+  };
+}
