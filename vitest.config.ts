@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['**/*.test.ts', 'properties/**/*.property.ts'],
     exclude: ['**/node_modules/**', 'dist/**', 'finds/**'],
-    // Two worlds at once: the machines this runs on have two cores, and QEMU wants some of them.
+    // Suites run thousands of scenarios a test, some of them on a QEMU.
     testTimeout: 60_000,
   },
 });

@@ -50,8 +50,8 @@ test('the denominator leaves out what the subject lacks', () => {
   expect(isInScope(ruleRow('REG-265'), { ...stage1, AIDR: 2 })).toBe(true);
 });
 
-test('a decisive rule that is not counted is named', () => {
-  const decisive = new Set<RuleId>(['REG-265', 'TLBI-058', 'STRTAB-002']);
+test('a decisive tier-1 rule that is not counted is named', () => {
+  const decisive = new Set<RuleId>(['REG-265', 'TLBI-058', 'STRTAB-002', 'CD-115']);
   expect(coverage({ decisive, consulted: nothing }, stage1).outside).toEqual(['REG-265', 'TLBI-058']);
 });
 

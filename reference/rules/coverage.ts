@@ -10,6 +10,7 @@ import type { RuleId } from './ids.ts';
 import {
   RULE_ROWS,
   ruleArea,
+  ruleRow,
   ruleScope,
   type RuleBank,
   type RuleRow,
@@ -65,7 +66,7 @@ export interface Coverage {
   readonly areas: readonly AreaCoverage[];
   /** In scope, not decisive; in the order of the inventory. */
   readonly unreached: readonly UnreachedRule[];
-  /** Decisive though not counted as in scope: scope.tsv or `needs` is wrong about them. */
+  /** Tier-1 rules that were decisive though not counted: scope.tsv or `needs` is wrong about them. */
   readonly outside: readonly RuleId[];
   readonly crosses: readonly { readonly name: string; readonly cells: number; readonly reached: number }[];
 }
@@ -94,7 +95,7 @@ export function coverage(
       reached: rows.filter(isReached).length,
     })),
     unreached: inScope.filter((row) => !isReached(row)).map(({ id, section, title }) => ({ id, section, title })),
-    outside: [...hits.decisive].filter((id) => !counted.has(id)).sort(),
+    outside: [...hits.decisive].filter((id) => ruleRow(id).tier === 1 && !counted.has(id)).sort(),
     crosses: crosses.map(({ name, cells }) => ({ name, cells, reached: crossHits.get(name)?.size ?? 0 })),
   };
 }
