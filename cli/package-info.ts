@@ -1,0 +1,28 @@
+/** Where this package is and which version: the same from the sources and from dist/. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The folder that holds package.json. */
+export const PACKAGE_ROOT = findRoot(dirname(fileURLToPath(import.meta.url)));
+
+/** As in package.json. */
+export const VERSION = readVersion();
+
+function findRoot(from: string): string {
+  let at = from;
+  while (!existsSync(join(at, 'package.json'))) {
+    const up = dirname(at);
+    if (up === at) throw new Error(`no package.json above ${from}`);
+    at = up;
+  }
+  return at;
+}
+
+function readVersion(): string {
+  const description: unknown = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8'));
+  if (typeof description === 'object' && description !== null && 'version' in description) {
+    if (typeof description.version === 'string') return description.version;
+  }
+  throw new Error('package.json holds no version');
+}

@@ -1,0 +1,157 @@
+/**
+ * One judged scenario for people, on at most 40 lines: what is wrong, what was done, why it must be otherwise. Every part is cut
+ * to its share of the lines; `--as json` and the file hold everything.
+ */
+import type { Permitted, Verdict, Violation } from '../reference/verdict.ts';
+import type { RuleId } from '../reference/rules/ids.ts';
+import { ruleRow } from '../reference/rules/registry.ts';
+import { printEventQueue, printObservation, printStep } from '../scenario/print.ts';
+import type { Program, Scenario } from '../scenario/steps.ts';
+import type { Trace } from '../scenario/trace.ts';
+import { count, ink, percent, plural } from './text.ts';
+
+const LINES_MAX = 40;
+const COLUMNS_MAX = 118;
+const PERMITTED_SHOWN = 3;
+const RULES_SHOWN = 14;
+const STEPS_SHOWN_MIN = 6;
+
+export interface Judged {
+  readonly scenario: Scenario;
+  readonly program: Program;
+  readonly trace: Trace;
+  /** Judged with `explain`. */
+  readonly verdict: Verdict;
+  /** Name and version of the subject. */
+  readonly subject: string;
+}
+
+/** The report without its last line, which is the replay command. */
+export function verdictText(judged: Judged, explain: boolean): string {
+  const head = headLines(judged);
+  const why = explain ? whyLines(judged) : [];
+  const room = Math.max(STEPS_SHOWN_MIN, LINES_MAX - 2 - head.length - why.length - 2);
+  const steps = stepLines(judged, room);
+  return [head, steps, why]
+    .filter((part) => part.length > 0)
+    .map((part) => part.join('\n'))
+    .join('\n\n');
+}
+
+function headLines(judged: Judged): string[] {
+  const { verdict, program, scenario, subject } = judged;
+  if (verdict.violation !== undefined) return violationLines(verdict.violation, judged);
+  const { forced, stale, unpred, impdef } = verdict.passes;
+  const lines = [
+    `${scenario.why}`,
+    `${subject}: ${plural(scenario.steps.length, 'step')}, ${plural(program.actions.length, 'action')}, ${plural(verdict.dmas, 'DMA')}; determinacy ${percent(verdict.determinateDmas, verdict.dmas)}; ${plural(verdict.decisive.size, 'rule')} reached`,
+    `accepted: ${count(forced)} forced, ${count(stale)} by a cache that may be stale, ${count(unpred)} UNPREDICTABLE, ${count(impdef)} IMPLEMENTATION DEFINED`,
+  ];
+  if (verdict.undetermined !== undefined) {
+    const step = program.stepOf[verdict.undetermined.action] ?? '?';
+    lines.push(ink('yellow', `UNDETERMINED at step ${step}: ${verdict.undetermined.reason}`));
+  } else lines.push(ink('green', 'OK: every observation is one that the architecture permits'));
+  return lines.map(cut);
+}
+
+function violationLines(violation: Violation, { program, subject, scenario }: Judged): string[] {
+  const row = ruleRow(violation.rule);
+  const at = program.stepOf[violation.action] ?? -1;
+  const step = scenario.steps[at];
+  const permitted = violation.permitted.slice(0, PERMITTED_SHOWN).map(({ outcome }) => outcome);
+  if (violation.permitted.length > PERMITTED_SHOWN) {
+    permitted.push(`... ${count(violation.permitted.length - PERMITTED_SHOWN)} more outcomes`);
+  }
+  return [
+    ink(['bold', 'red'], `VIOLATION of ${row.id}, ${row.title} (${row.section})`) + ` by ${subject}`,
+    `  where      step ${at}${step === undefined ? '' : `: ${printStep(step)}`} (${violation.difference})`,
+    `  observed   ${violation.observed}`,
+    ...permitted.map((outcome, index) => `  ${index === 0 ? 'permitted' : '       or'}  ${outcome}`),
+  ].map(cut);
+}
+
+/** The steps in words with what was observed, the failing one marked; the ones nearest to it when there are too many. */
+function stepLines({ scenario, program, trace, verdict }: Judged, room: number): string[] {
+  const failing = verdict.violation === undefined ? undefined : program.stepOf[verdict.violation.action];
+  const seen = observedByStep(scenario, program, trace);
+  const end = failing === undefined ? scenario.steps.length : failing + 1;
+  const lines = scenario.steps.slice(0, end).map((step, index) => {
+    const mark = index === failing ? '>' : ' ';
+    const observed = index === failing ? verdict.violation?.observed : seen.get(index);
+    const text = cut(`${mark} ${String(index).padStart(3)}  ${printStep(step)}${observed === undefined ? '' : `  -> ${observed}`}`);
+    return index === failing ? ink('bold', text) : text;
+  });
+  const later = scenario.steps.length - end;
+  if (later > 0) lines.push(ink('dim', `       ${plural(later, 'later step')}`));
+  if (lines.length <= room) return ['Steps', ...lines];
+  const kept = room - 2;
+  const first = Math.min(2, kept);
+  const hidden = lines.length - kept;
+  return [
+    'Steps',
+    ...lines.slice(0, first),
+    ink('dim', `       ... ${plural(hidden, 'step')} not shown`),
+    ...lines.slice(lines.length - (kept - first)),
+  ];
+}
+
+/** By step, the last thing seen that was more than the end of a write; of an Event queue, its records. */
+function observedByStep(scenario: Scenario, program: Program, trace: Trace): Map<number, string> {
+  const seen = new Map<number, string>();
+  trace.observations.forEach((observation, action) => {
+    const step = program.stepOf[action];
+    if (step === undefined) return;
+    const { outcome } = observation;
+    if (outcome.kind === 'data' && scenario.steps[step]?.do === 'events') {
+      const records = printEventQueue(outcome.data);
+      seen.set(step, records.length === 0 ? 'no records' : records.join('; '));
+    } else if (outcome.kind !== 'done' || observation.interrupts.length > 0) {
+      seen.set(step, printObservation(observation));
+    }
+  });
+  return seen;
+}
+
+/** The derivation: at a violation the rules of each permitted outcome; else the rules that the DMAs and reads rested on. */
+function whyLines({ verdict, program }: Judged): string[] {
+  if (verdict.violation !== undefined) return violationWhy(verdict.violation);
+  const lines = ['Why (the rules that the outcome of each step rests on)'];
+  for (const action of verdict.actions ?? []) {
+    if (action.observed === 'done' || action.rules.length === 0) continue;
+    lines.push(cut(`  step ${program.stepOf[action.action] ?? '?'}, ${action.pass}: ${action.observed}`));
+    lines.push(...ruleLines(action.rules, undefined));
+  }
+  if (lines.length <= RULES_SHOWN + 1) return lines;
+  return [...lines.slice(0, RULES_SHOWN), ink('dim', `  ... ${plural(lines.length - RULES_SHOWN, 'more line')}`)];
+}
+
+function violationWhy(violation: Violation): string[] {
+  const lines = ['Why (the rules in the order they were applied, the decisive one marked)'];
+  for (const permitted of violation.permitted.slice(0, PERMITTED_SHOWN)) {
+    if (violation.permitted.length > 1) lines.push(cut(`  ${permitted.outcome}`));
+    lines.push(...ruleLines(chain(permitted, violation.rule), violation.rule));
+  }
+  if (violation.permitted.length === 0) lines.push(...ruleLines([violation.rule], violation.rule));
+  const then = ruleRow(violation.rule);
+  lines.push(cut(`  ${violation.rule} says: when ${then.when}: ${then.then}`));
+  return lines;
+}
+
+function chain(permitted: Permitted, decisive: RuleId): readonly RuleId[] {
+  return permitted.rules.includes(decisive) ? permitted.rules : [...permitted.rules, decisive];
+}
+
+function ruleLines(rules: readonly RuleId[], decisive: RuleId | undefined): string[] {
+  const shown = rules.slice(-RULES_SHOWN);
+  const lines = shown.map((id) => {
+    const row = ruleRow(id);
+    const text = cut(`  ${id === decisive ? '*' : ' '} ${id.padEnd(11)} ${row.section.padEnd(10)} ${row.title}`);
+    return id === decisive ? ink('bold', text) : text;
+  });
+  const hidden = rules.length - shown.length;
+  return hidden === 0 ? lines : [ink('dim', `    ... ${plural(hidden, 'rule')} before`), ...lines];
+}
+
+function cut(text: string): string {
+  return text.length <= COLUMNS_MAX ? text : `${text.slice(0, COLUMNS_MAX - 3)}...`;
+}
