@@ -1,6 +1,10 @@
 /** Anything that runs a program and returns one observation an action. */
 import type { Program } from '../scenario/steps.ts';
 import type { IdRegisters, Trace } from '../scenario/trace.ts';
+import { SubjectError } from './errors.ts';
+
+/** The subject is gone in a way that leaves no trace, and cannot be had back. */
+export class SubjectDied extends SubjectError {}
 
 /** What the bus and devices around the SMMU can do; it steers the generator, never the judge. */
 export interface Capabilities {
@@ -24,7 +28,8 @@ export interface Subject {
   readonly capabilities: Capabilities;
   /**
    * Runs one program from the state after reset, with empty caches, memory as scenario/memory-map.ts says.
-   * @throws SubjectDied when the subject crashed or hung in a way that leaves no trace.
+   * A subject that crashes or hangs on the way says so in `Trace.died`, and runs the next program as if nothing had been.
+   * @throws SubjectError when the program is beyond its capabilities (fit.ts tells beforehand); SubjectDied when it is gone for good.
    */
   run(program: Program): Trace | Promise<Trace>;
   close(): Promise<void>;
