@@ -50,7 +50,8 @@ export function pack(wordCount: number, fields: readonly FieldValue[]): Uint32Ar
 /** Bits [high:low] of a structure; at most 53 of them. */
 export function unpack(from: Uint32Array, high: number, low: number = high): number {
   let value = 0;
-  for (let position = high; position >= low; position--) value = value * 2 + ((from[position >> 5]! >>> (position & 31)) & 1);
+  for (let position = high; position >= low; position--)
+    value = value * 2 + ((from[position >> 5]! >>> (position & 31)) & 1);
   return value;
 }
 
@@ -132,7 +133,8 @@ export class Driver {
     return value.hi * 2 ** 32 + value.lo;
   }
   write(offset: number, value: number, bytes = 4): void {
-    if (!this.system.writeRegister(offset, bytes, 0, value >>> 0)) throw new Error(`write of register ${offset} aborted`);
+    if (!this.system.writeRegister(offset, bytes, 0, value >>> 0))
+      throw new Error(`write of register ${offset} aborted`);
   }
   write64(offset: number, value: number): void {
     this.system.writeRegister(offset, 8, Math.floor(value / 2 ** 32), value % 2 ** 32);
@@ -298,7 +300,11 @@ export class Driver {
     const buffer = new Uint8Array(8).fill(0xee);
     const result = this.system.dmaRead(t, buffer);
     const view = new DataView(buffer.buffer);
-    return { result, outputAddress: t.outputAddress, data: view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32 };
+    return {
+      result,
+      outputAddress: t.outputAddress,
+      data: view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32,
+    };
   }
   dmaWrite(stream: number, va: Va, options: AccessOptions & { readonly data?: Uint8Array } = {}): Access {
     const t = transaction(stream, va, options);

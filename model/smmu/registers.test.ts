@@ -232,7 +232,9 @@ test('reset returns registers and memory to where they began', () => {
   d.dmaWrite(1, 0x1000);
   d.write(GBPA, 0x8010_0000);
   d.system.reset();
-  expect([CR0, CR0ACK, CR1, GBPA, IRQ_CTRL, GERROR, CMDQ_BASE].map((offset) => d.read(offset))).toEqual([0, 0, 0, 0, 0, 0, 0]);
+  expect([CR0, CR0ACK, CR1, GBPA, IRQ_CTRL, GERROR, CMDQ_BASE].map((offset) => d.read(offset))).toEqual([
+    0, 0, 0, 0, 0, 0, 0,
+  ]);
   expect(d.peek(0x4100_0000, 2)).toEqual(new Uint32Array([0x4100_0000, 0]));
   expect(d.peek(0x4010_0040, 1)).toEqual(new Uint32Array([0]));
   expect(d.dmaRead(1, 0x4100_0008).data).toBe(0x4100_0008);
