@@ -77,10 +77,10 @@ export function reachesTlb(scope: TlbScope, entry: TlbEntry): Reach {
   }
   if (entry.table) {
     if (scope.leaf) return { reached: false, rules: ['TLBI-046'] };
-    if (scope.ttl !== 0 && entry.level >= scope.ttl) return { reached: false, rules: ['TLBI-046'] };
+    if (scope.ttl !== 0 && entry.level >= scope.ttl) return { reached: false, rules: ['TLBI-111'] };
     return { reached: true, rules: [...scope.rules, 'TLBI-045'] };
   }
-  if (scope.ttl !== 0 && entry.level !== scope.ttl) return { reached: false, rules: ['TLBI-046'] };
+  if (scope.ttl !== 0 && entry.level !== scope.ttl) return { reached: false, rules: ['TLBI-111'] };
   const rules: RuleId[] = [...scope.rules];
   if (entry.global && scope.asid !== undefined && entry.asid !== scope.asid) rules.push('TLBI-040', 'TLBI-041');
   if (entry.first !== scope.range.first) rules.push('TLBI-048');
@@ -117,9 +117,7 @@ export function configHorizon(
   structure: 'STE' | 'CD',
 ): Horizon {
   return horizon(invalidations, (scope) =>
-    scope.cache === 'config'
-      ? reachesConfig(scope, streamId, structure)
-      : { reached: false, rules: ['TLBI-059'] },
+    scope.cache === 'config' ? reachesConfig(scope, streamId, structure) : { reached: false, rules: ['TLBI-059'] },
   );
 }
 
@@ -127,4 +125,17 @@ export function tlbHorizon(invalidations: readonly Invalidation[], entry: TlbEnt
   return horizon(invalidations, (scope) =>
     scope.cache === 'tlb' ? reachesTlb(scope, entry) : { reached: false, rules: ['CFGI-024'] },
   );
+}
+
+/**
+ * Until when a CD that memory no longer holds since `replaced` may have been used: a configuration cache may keep it up to
+ * the first invalidation that reaches it.
+ */
+export function stillUsed(invalidations: readonly Invalidation[], streamId: number, replaced: number): number {
+  if (replaced === Number.POSITIVE_INFINITY) return replaced;
+  const first = invalidations.find(
+    ({ complete, time, scope }) =>
+      complete && time >= replaced && scope.cache === 'config' && reachesConfig(scope, streamId, 'CD').reached,
+  );
+  return first?.time ?? Number.POSITIVE_INFINITY;
 }

@@ -48,6 +48,16 @@ export class Memory {
     return 'elsewhere';
   }
 
+  /** Whether anything was ever written in the 64 bytes at `address`. */
+  everWritten(address: bigint): boolean {
+    const first = Number(address >> 3n);
+    for (let word = first; word < first + 8; word++) {
+      const entries = this.#words.get(word);
+      if (entries !== undefined && entries.length > 1) return true;
+    }
+    return false;
+  }
+
   /** Everything the 8-byte aligned word at `address` held at some time after `since`, oldest first. */
   held(address: bigint, since: number): Held[] {
     const entries = this.#entries(address);
@@ -135,7 +145,6 @@ export function wordsOf(address: bigint, data: Uint8Array): { word: bigint; valu
 
 function sameContents(a: readonly Content[], b: readonly Content[]): boolean {
   return (
-    a.length === b.length &&
-    a.every((content, i) => content.value === b[i]?.value && content.known === b[i].known)
+    a.length === b.length && a.every((content, i) => content.value === b[i]?.value && content.known === b[i].known)
   );
 }

@@ -6,6 +6,7 @@
  */
 import type { IdRegisters } from '../scenario/trace.ts';
 import type { Features } from './features.ts';
+import { idRulesOf } from './id-registers.ts';
 import { index, occupancy } from './queues.ts';
 import type { RuleId } from './rules/ids.ts';
 import {
@@ -128,7 +129,13 @@ export function readWord(state: State, context: Context, offset: number): readon
   const { features: f } = context;
   const idName = ID_NAMES[offset];
   if (idName !== undefined) {
-    return [{ value: context.id[idName], known: ~0, rules: ['REG-016', ...idRules(idName)] }];
+    const applied = idRulesOf(offset, f, context.id).filter((rule) => rule.applies);
+    const rules: RuleId[] = [
+      'REG-016',
+      ...(offset === 0x10 ? (['REG-078'] as const) : []),
+      ...applied.map((rule) => rule.rule),
+    ];
+    return [{ value: context.id[idName], known: ~0, rules: [...rules, ...(state.why[offset] ?? [])] }];
   }
   const qs = (base: number, cap: number): number => Math.min(state.word(base) & 0x1f, cap);
   switch (offset) {
@@ -236,23 +243,25 @@ export function writeWord(state: State, context: Context, offset: number, value:
       return writeGbpa(state, f, unsigned);
     case IRQ_CTRL: {
       const mask = 0b101 | (f.pri ? 0b010 : 0);
-      return single(state, (s) => store(s, IRQ_CTRL, unsigned, mask, ['ACK-061', ...(f.pri ? [] : (['ACK-039'] as const))]));
+      return single(state, (s) =>
+        store(s, IRQ_CTRL, unsigned, mask, ['ACK-061', ...(f.pri ? [] : (['ACK-039'] as const))]),
+      );
     }
     case GERRORN:
       return writeGerrorn(state, f, unsigned);
     case STRTAB_BASE:
     case STRTAB_BASE + 4:
-      return guarded(state, f, SMMUEN, f.tablesPreset, ['REG-265', 'REG-271', 'REG-272', 'STRTAB-032'], (s) => {
+      return guarded(state, f, SMMUEN, f.tablesPreset, ['REG-265', 'REG-271', 'REG-272'], (s) => {
         storeAddressHalf(s, f, STRTAB_BASE, offset, unsigned, 0xffff_ffc0, ['REG-263', 'REG-273', 'REG-274']);
       });
     case STRTAB_BASE_CFG:
-      return guarded(state, f, SMMUEN, f.tablesPreset, ['REG-269', 'REG-271', 'REG-272', 'STRTAB-032'], (s) => {
+      return guarded(state, f, SMMUEN, f.tablesPreset, ['REG-269', 'REG-271', 'REG-272'], (s) => {
         const mask = f.stLevel === 0 ? 0x3f : 0x3_07ff;
         store(s, offset, unsigned, mask, ['REG-267', 'REG-290', ...(f.stLevel === 0 ? (['STRTAB-011'] as const) : [])]);
       });
     case CMDQ_BASE:
     case CMDQ_BASE + 4:
-      return guarded(state, f, CMDQEN, f.queuesPreset, ['REG-294', 'REG-308', 'REG-309', 'REG-309'], (s) => {
+      return guarded(state, f, CMDQEN, f.queuesPreset, ['REG-294', 'REG-308', 'REG-309'], (s) => {
         const before = Math.min(s.word(CMDQ_BASE) & 0x1f, f.cmdqs);
         storeAddressHalf(s, f, CMDQ_BASE, offset, unsigned, 0xffff_ffff, ['REG-292', 'REG-314', 'REG-313']);
         resized(s, before, Math.min(s.word(CMDQ_BASE) & 0x1f, f.cmdqs), [CMDQ_PROD, CMDQ_CONS], ['REG-324', 'REG-325']);
@@ -260,21 +269,21 @@ export function writeWord(state: State, context: Context, offset: number, value:
     case CMDQ_PROD:
       return writeCmdqProd(state, f, unsigned);
     case CMDQ_CONS:
-      return guarded(state, f, CMDQEN, false, ['REG-298', 'REG-308', 'REG-309', 'REG-309'], (s) => {
+      return guarded(state, f, CMDQEN, false, ['REG-298', 'REG-308', 'REG-309'], (s) => {
         s.set(CMDQ_CONS, unsigned & INDEX_BITS, ['REG-296']);
         s.unknown[CMDQ_CONS] = 0x7f00_0000; // ERR may take the written value or keep its own
         s.reservedWritten[CMDQ_CONS] = 0;
       });
     case EVENTQ_BASE:
     case EVENTQ_BASE + 4:
-      return guarded(state, f, EVENTQEN, f.queuesPreset, ['REG-332', 'REG-351', 'REG-352', 'REG-352'], (s) => {
+      return guarded(state, f, EVENTQEN, f.queuesPreset, ['REG-332', 'REG-351', 'REG-352'], (s) => {
         const before = Math.min(s.word(EVENTQ_BASE) & 0x1f, f.eventqs);
         storeAddressHalf(s, f, EVENTQ_BASE, offset, unsigned, 0xffff_ffff, ['REG-330', 'REG-355', 'REG-355']);
         const after = Math.min(s.word(EVENTQ_BASE) & 0x1f, f.eventqs);
         resized(s, before, after, [EVENTQ_PROD, EVENTQ_CONS], ['REG-360', 'REG-360']);
       });
     case EVENTQ_PROD:
-      return guarded(state, f, EVENTQEN, false, ['REG-336', 'REG-351', 'REG-352', 'REG-352'], (s) => {
+      return guarded(state, f, EVENTQEN, false, ['REG-336', 'REG-351', 'REG-352'], (s) => {
         store(s, offset, unsigned, INDEX_BITS | OVERFLOW_FLAG, ['REG-334']);
         s.reservedWritten[offset] = 0;
       });
@@ -305,7 +314,8 @@ function writeIgnored(offset: number): RuleId {
 }
 
 function writeCr0(state: State, f: Features, value: number): WriteResult {
-  const mask = SMMUEN | EVENTQEN | CMDQEN | (f.pri ? 2 : 0) | (f.ats ? 16 : 0) | (f.vmw ? 0x1c0 : 0) | (f.dpt ? 0x400 : 0);
+  const mask =
+    SMMUEN | EVENTQEN | CMDQEN | (f.pri ? 2 : 0) | (f.ats ? 16 : 0) | (f.vmw ? 0x1c0 : 0) | (f.dpt ? 0x400 : 0);
   const before = state.word(CR0);
   const pending = (before ^ state.cr0Ack) & mask;
   const altered = pending & (before ^ value);
@@ -433,8 +443,7 @@ export function completeGbpa(state: State, f: Features): void {
 }
 
 function writeGerrorn(state: State, f: Features, value: number): WriteResult {
-  const mask =
-    (1 << 0) | (1 << 2) | (1 << 8) | (f.pri ? 1 << 3 : 0) | (f.msi ? 0xb0 : 0) | (f.msi && f.pri ? 0x40 : 0);
+  const mask = (1 << 0) | (1 << 2) | (1 << 8) | (f.pri ? 1 << 3 : 0) | (f.msi ? 0xb0 : 0) | (f.msi && f.pri ? 0x40 : 0);
   const before = state.word(GERRORN);
   const active = state.activeErrors();
   const toggled = (before ^ value) & mask;
@@ -504,22 +513,21 @@ function guardState(state: State, mask: number): Guard {
 
 /**
  * A write to a register Guarded by an enable of CR0.
- * @param rules ignored while enabled (3.2 and later); ignored during a transition; either before 3.2; (unused spare)
+ * @param rules ignored while enabled, ignored during a transition (both 3.2 and later), either of the two before 3.2
  */
 function guarded(
   state: State,
   f: Features,
   enable: number,
   preset: boolean,
-  rules: readonly [RuleId, RuleId, RuleId, RuleId],
+  rules: readonly [closed: RuleId, moving: RuleId, before32: RuleId],
   take: (state: State) => void,
 ): WriteResult {
   if (preset) return { states: [state] };
   const guard = guardState(state, enable);
   if (guard === 'open') return single(state, take);
   const registerRule = guard === 'closed' ? rules[0] : rules[1];
-  const transition: RuleId[] =
-    guard === 'closed' ? [] : [(state.word(CR0) & enable) === 0 ? 'ACK-059' : 'ACK-060'];
+  const transition: RuleId[] = guard === 'closed' ? [] : [(state.word(CR0) & enable) === 0 ? 'ACK-059' : 'ACK-060'];
   if (f.minor >= 2) {
     return single(state, (s) => {
       for (const offset of guardedWords(enable)) [registerRule, ...transition].forEach((rule) => note(s, offset, rule));
@@ -562,7 +570,13 @@ function storeAddressHalf(
 }
 
 /** PROD and CONS when LOG2SIZE changes (6.3.27, 6.3.95): new bits UNKNOWN, or truncation. */
-function resized(state: State, before: number, after: number, offsets: readonly number[], rules: readonly [RuleId, RuleId]): void {
+function resized(
+  state: State,
+  before: number,
+  after: number,
+  offsets: readonly number[],
+  rules: readonly [RuleId, RuleId],
+): void {
   if (before === after) return;
   for (const offset of offsets) {
     const kept = 2 ** (before + 1) - 1;
@@ -616,19 +630,9 @@ function masked(option: ReadOption, known: number, rule: RuleId): ReadOption {
 }
 
 function implementationDefined(offset: number): boolean {
-  return (offset >= 0xe00 && offset < 0xf00) || (offset >= 0xfd0 && offset < 0x1000) || (offset >= 0x1000 && offset < 0x4000);
-}
-
-/** Rules about the contents of each ID register; ids.ts checks them. */
-function idRules(name: keyof IdRegisters): readonly RuleId[] {
-  switch (name) {
-    case 'IDR4':
-      return ['REG-078'];
-    case 'IIDR':
-      return ['REG-089'];
-    default:
-      return [];
-  }
+  return (
+    (offset >= 0xe00 && offset < 0xf00) || (offset >= 0xfd0 && offset < 0x1000) || (offset >= 0x1000 && offset < 0x4000)
+  );
 }
 
 /** Bits of GERROR that stop the Event queue and the Command queue while active. */

@@ -1,0 +1,313 @@
+/**
+ * Commands (chapter 4): what consuming one does, on the Non-secure Command queue.
+ *
+ * A command either raises CERROR_ILL, or has an effect that the reference models (an invalidation, the completion of
+ * earlier ones, an interrupt), or has none that can be seen. Where a Reserved field is not zero both are permitted.
+ */
+import { bits, field, flag, ones, small } from './bits.ts';
+import type { Features } from './features.ts';
+import type { ConfigScope, TlbScope } from './invalidations.ts';
+import type { RuleId } from './rules/ids.ts';
+
+export type CommandEffect =
+  | { readonly kind: 'illegal' }
+  | { readonly kind: 'invalidate'; readonly scope: ConfigScope | TlbScope }
+  | { readonly kind: 'sync'; readonly interrupt: boolean }
+  | { readonly kind: 'none' };
+
+export interface CommandOption {
+  readonly effect: CommandEffect;
+  readonly rules: readonly RuleId[];
+}
+
+/** Opcodes whose feature the Non-secure queue of this reference's scope can lack, and the rule that makes them illegal then. */
+function absentFeature(opcode: number, f: Features): RuleId | undefined {
+  switch (opcode) {
+    case 0x05:
+      return f.s1p ? undefined : 'CFGI-014';
+    case 0x06:
+      return f.s1p ? undefined : 'CFGI-015';
+    case 0x07:
+      return f.mpam ? undefined : 'CFGI-016';
+    case 0x10:
+      return f.s1p ? undefined : 'TLBI-001';
+    case 0x11:
+      return f.s1p ? undefined : 'TLBI-002';
+    case 0x12:
+      return f.s1p ? undefined : 'TLBI-003';
+    case 0x13:
+      return f.s1p ? undefined : 'TLBI-004';
+    case 0x18:
+      return 'TLBI-005';
+    case 0x1a:
+      return 'TLBI-008';
+    case 0x20:
+    case 0x21:
+    case 0x22:
+    case 0x23:
+      if (!f.s1p) return 'TLBI-015';
+      return f.hyp ? undefined : (['TLBI-011', 'TLBI-012', 'TLBI-013', 'TLBI-014'] as const)[opcode - 0x20];
+    case 0x28:
+      return f.s2p ? undefined : 'TLBI-022';
+    case 0x2a:
+      return f.s2p ? undefined : 'TLBI-021';
+    case 0x40:
+      return f.ats ? undefined : 'CMD-071';
+    case 0x41:
+      return f.pri ? undefined : 'CMD-085';
+    case 0x44:
+      return f.stallModel === 1 ? 'CMD-041' : undefined;
+    case 0x45:
+      return f.stallModel === 1 ? 'CMD-061' : undefined;
+    case 0x50:
+    case 0x51:
+    case 0x52:
+    case 0x53:
+      return (['TLBI-016', 'TLBI-017', 'TLBI-018', 'TLBI-019'] as const)[opcode - 0x50];
+    case 0x58:
+      return 'TLBI-027';
+    case 0x5a:
+      return 'TLBI-025';
+    case 0x60:
+      return 'TLBI-029';
+    case 0x70:
+      return f.dpt ? undefined : 'CMD-092';
+    case 0x73:
+      return f.dpt ? undefined : 'CMD-093';
+    default:
+      return undefined;
+  }
+}
+
+/** Opcodes that carry SSec (bit 10), and the rule that forbids it on the Non-secure queue. */
+const SSEC: ReadonlyMap<number, RuleId> = new Map([
+  [0x01, 'CMD-025'],
+  [0x02, 'CMD-026'],
+  [0x03, 'CFGI-001'],
+  [0x04, 'CFGI-004'],
+  [0x05, 'CFGI-007'],
+  [0x06, 'CFGI-010'],
+  [0x44, 'CMD-044'],
+  [0x45, 'CMD-063'],
+]);
+
+const NAMED = new Set([
+  0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x10, 0x11, 0x12, 0x13, 0x18, 0x1a, 0x20, 0x21, 0x22, 0x23, 0x28, 0x2a,
+  0x30, 0x40, 0x41, 0x44, 0x45, 0x46, 0x50, 0x51, 0x52, 0x53, 0x58, 0x5a, 0x60, 0x70, 0x73,
+]);
+
+const ILLEGAL: CommandEffect = { kind: 'illegal' };
+const NONE: CommandEffect = { kind: 'none' };
+
+function illegal(...rules: RuleId[]): CommandOption[] {
+  return [{ effect: ILLEGAL, rules: [...rules, 'CMDQ-048'] }];
+}
+
+/**
+ * What consuming the command in two 64-bit words may do.
+ * @returns undefined when the command belongs to a feature outside the reference
+ */
+export function commandOptions(word0: bigint, word1: bigint, f: Features): readonly CommandOption[] | undefined {
+  const opcode = small(word0, 7, 0);
+  if (opcode === 0x00) return illegal('CMD-002');
+  if (opcode >= 0x90) return illegal('CMD-005');
+  if (opcode >= 0x80) {
+    return [
+      { effect: NONE, rules: ['CMD-006'] },
+      { effect: ILLEGAL, rules: ['CMD-006'] },
+    ];
+  }
+  if (opcode >= 0x0b && opcode <= 0x0f) return illegal('CMD-004');
+  if (!NAMED.has(opcode)) return illegal('CMD-003');
+  const absent = absentFeature(opcode, f);
+  if (absent !== undefined) return illegal(absent, 'CMD-009');
+  const ssec = SSEC.get(opcode);
+  if (ssec !== undefined && flag(word0, 10)) return illegal(ssec, 'CMD-015');
+  const known = effects(opcode, word0, word1, f);
+  if (known === undefined) return undefined;
+  const reserved = reservedRule(opcode, word0, word1, f);
+  if (reserved === undefined) return known;
+  // A Reserved field is not zero: the command is malformed, or the field is ignored (4.1.5).
+  return [
+    ...known.map((option) => ({ ...option, rules: [...option.rules, reserved] })),
+    { effect: ILLEGAL, rules: [reserved] },
+  ];
+}
+
+function effects(opcode: number, word0: bigint, word1: bigint, f: Features): readonly CommandOption[] | undefined {
+  const streamId = small(word0, 63, 32);
+  switch (opcode) {
+    case 0x01:
+      return prefetch(word0, f, ['CMD-023', 'CMD-027']);
+    case 0x02:
+      return prefetch(word0, f, ['CMD-024', 'CMD-027', 'CMD-028', 'CMD-030', 'CMD-034']);
+    case 0x03:
+      return config(f, streamId, streamId, true, ['CFGI-018', 'CFGI-021', 'CFGI-060']);
+    case 0x04: {
+      const range = small(word1, 4, 0);
+      if (range === 31) return config(f, 0, 0xffff_ffff, true, ['CFGI-033']);
+      const size = 2 ** (range + 1);
+      const first = Math.floor(streamId / size) * size;
+      const rules: RuleId[] = ['CFGI-029', 'CFGI-030'];
+      if (range + 1 > f.sidSize) rules.push('CFGI-032');
+      return config(f, first, first + size - 1, true, rules);
+    }
+    case 0x05: {
+      const substream = small(word0, 31, 12);
+      if (substream !== 0 && f.ssidSize === 0) {
+        return [{ effect: NONE, rules: ['CFGI-042'] }];
+      }
+      return config(f, streamId, streamId, false, ['CFGI-036', 'CFGI-035', 'CFGI-060']);
+    }
+    case 0x06:
+      return config(f, streamId, streamId, false, ['CFGI-045', 'CFGI-060']);
+    case 0x10:
+      return tlb(word0, f, { asid: undefined, range: undefined, rules: ['TLBI-033'] });
+    case 0x11:
+      return tlb(word0, f, { asid: small(word0, 63, 48), range: undefined, rules: ['TLBI-036'] });
+    case 0x12:
+      return byAddress(word0, word1, f, small(word0, 63, 48), ['TLBI-039']);
+    case 0x13:
+      return byAddress(word0, word1, f, undefined, ['TLBI-043']);
+    case 0x30:
+      return [invalidate({ asid: undefined, range: undefined, leaf: false, ttl: 0 }, ['TLBI-070', 'TLBI-031'])];
+    case 0x46:
+      return sync(word0, f);
+    default:
+      return undefined;
+  }
+}
+
+function prefetch(word0: bigint, f: Features, rules: RuleId[]): CommandOption[] {
+  if (small(word0, 63, 32) >= 2 ** f.sidSize) rules.push('CMD-033');
+  if (flag(word0, 11)) rules.push('CMD-032');
+  else if (small(word0, 31, 12) !== 0) rules.push('CMD-031');
+  return [{ effect: NONE, rules }];
+}
+
+function config(f: Features, first: number, last: number, ste: boolean, rules: RuleId[]): CommandOption[] {
+  if (first >= 2 ** f.sidSize) return [{ effect: NONE, rules: ['CMD-017'] }];
+  return [{ effect: { kind: 'invalidate', scope: { cache: 'config', first, last, ste, rules } }, rules }];
+}
+
+function invalidate(scope: Omit<TlbScope, 'cache' | 'rules'>, rules: readonly RuleId[]): CommandOption {
+  return { effect: { kind: 'invalidate', scope: { cache: 'tlb', ...scope, rules } }, rules };
+}
+
+function tlb(
+  word0: bigint,
+  f: Features,
+  scope: { asid: number | undefined; range: TlbScope['range']; leaf?: boolean; ttl?: number; rules: RuleId[] },
+): CommandOption[] {
+  const vmid = small(word0, 47, 32);
+  if (!f.s2p && vmid !== 0) return [{ effect: NONE, rules: ['TLBI-052'] }];
+  if (!f.asid16 && (scope.asid ?? 0) > 0xff) return [{ effect: NONE, rules: ['TLBI-053'] }];
+  const rules: RuleId[] = [...scope.rules, 'TLBI-051', 'TLBI-032'];
+  return [invalidate({ asid: scope.asid, range: scope.range, leaf: scope.leaf ?? false, ttl: scope.ttl ?? 0 }, rules)];
+}
+
+const PAGE_BYTES = 4096n;
+
+function byAddress(
+  word0: bigint,
+  word1: bigint,
+  f: Features,
+  asid: number | undefined,
+  rules: RuleId[],
+): CommandOption[] {
+  const address = (word1 >> 12n) << 12n;
+  const leaf = flag(word1, 0);
+  const tg = f.ril ? small(word1, 11, 10) : 0;
+  const top = field(address, 63, 48);
+  rules.push('CMD-020');
+  if (top !== 0n && top !== 0xffffn) return [{ effect: NONE, rules: ['TLBI-055'] }];
+  if (tg === 0) {
+    return tlb(word0, f, { asid, leaf, range: { first: address, last: address + PAGE_BYTES - 1n }, rules });
+  }
+  const ttl = small(word1, 9, 8);
+  const num = small(word0, 16, 12);
+  const scale = small(word0, 24, 20);
+  if (num === 0 && scale === 0 && ttl === 0) return illegal('TLBI-113');
+  if (num === 0 && scale === 0 && tg === 2 && ttl === 1 && !f.ds) return illegal('TLBI-114');
+  if (tg !== 1) return [{ effect: NONE, rules: [] }]; // entries of other granules only; this reference has none
+  const misaligned = (ttl === 1 && field(address, 29, 12) !== 0n) || (ttl === 2 && field(address, 20, 12) !== 0n);
+  if (misaligned) return [{ effect: NONE, rules: [ttl === 1 ? 'TLBI-117' : 'TLBI-118'] }];
+  rules.push(ttl === 0 ? 'TLBI-106' : 'TLBI-112');
+  const bytes = (BigInt(num + 1) << BigInt(scale)) * PAGE_BYTES;
+  const last = address + bytes - 1n > ones(64) ? ones(64) : address + bytes - 1n;
+  return tlb(word0, f, { asid, leaf, ttl, range: { first: address, last }, rules });
+}
+
+function sync(word0: bigint, f: Features): CommandOption[] {
+  const cs = small(word0, 13, 12);
+  if (cs === 3) return illegal('SYNC-002');
+  const rules: RuleId[] = ['SYNC-001', 'SYNC-036'];
+  if (cs === 0) rules.push('SYNC-003');
+  if (cs === 1) rules.push('SYNC-004');
+  if (cs === 1 && !f.msi) rules.push('SYNC-008');
+  if (cs === 2 && !f.sev) rules.push('SYNC-010');
+  return [{ effect: { kind: 'sync', interrupt: cs === 1 }, rules }];
+}
+
+/** The rule that applies when a field that is Reserved in this command is not zero. */
+function reservedRule(opcode: number, word0: bigint, word1: bigint, f: Features): RuleId | undefined {
+  const defined = definedBits(opcode, f, f.ril && small(word1, 11, 10) !== 0);
+  if (defined === undefined) return undefined;
+  if ((word0 & ~defined[0]) === 0n && (word1 & ~defined[1]) === 0n) return undefined;
+  if (opcode === 0x11 && ((word0 & ~defined[0] & ones(32)) !== 0n || word1 !== 0n)) return 'TLBI-038';
+  if (opcode === 0x46) return 'SYNC-013';
+  if (opcode === 0x02) return 'CMD-038';
+  return 'CMD-007';
+}
+
+function span(high: number, low: number): bigint {
+  return ones(high - low + 1) << BigInt(low);
+}
+
+/** Bits of the two words that mean something in a command this reference interprets. */
+function definedBits(opcode: number, f: Features, ranged: boolean): readonly [bigint, bigint] | undefined {
+  const op = span(7, 0);
+  const stream = span(63, 32);
+  const vmid = f.s2p ? span(47, 32) : 0n;
+  // NUM, SCALE and TTL are Reserved when TG is 0 (4.4.1.1).
+  const ranges = ranged ? span(24, 20) | span(16, 12) : 0n;
+  const hints = ranged ? span(11, 8) : 0n;
+  switch (opcode) {
+    case 0x01:
+      return [op | span(31, 10) | stream, 0n];
+    case 0x02:
+      return [op | span(31, 10) | stream, span(63, 12) | span(9, 5) | span(4, 0)];
+    case 0x03:
+      return [op | span(10, 10) | stream, 1n];
+    case 0x04:
+      return [op | span(10, 10) | stream, span(4, 0)];
+    case 0x05:
+      return [op | span(10, 10) | span(31, 12) | stream, 1n];
+    case 0x06:
+      return [op | span(10, 10) | stream, 0n];
+    case 0x10:
+      return [op | vmid, 0n];
+    case 0x11:
+      return [op | vmid | span(63, 48), 0n];
+    case 0x12:
+      return [op | vmid | span(63, 48) | ranges, span(63, 12) | hints | 1n];
+    case 0x13:
+      return [op | vmid | ranges, span(63, 12) | hints | 1n];
+    case 0x30:
+      return [op, 0n];
+    case 0x46:
+      // Everything that only an MSI uses is IGNORED without one (4.7.3).
+      return [op | span(13, 12) | span(23, 22) | span(27, 24) | span(63, 32), span(55, 2)];
+    default:
+      return undefined;
+  }
+}
+
+/** The GERROR and CMDQ_CONS.ERR code of a command error (7.1). */
+export const CERROR_ILL = 1;
+export const CERROR_ABT = 2;
+
+/** CMDQ_CONS with its error code replaced. */
+export function withError(cons: number, code: number): number {
+  return (bits(cons, 23, 0) | (code << 24)) >>> 0;
+}

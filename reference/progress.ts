@@ -1,0 +1,350 @@
+/**
+ * What the SMMU does on its own: acknowledging enables, consuming commands, delivering events (3.5, 6.3.9, 7.1, 7.2).
+ *
+ * Each step here may happen at any time after software or a device gave cause for it, so the judge follows every
+ * order until something that forces completion (a settle, a CMD_SYNC) is observed.
+ */
+import { CERROR_ABT, CERROR_ILL, commandOptions, withError } from './commands.ts';
+import type { EventRecord } from './events.ts';
+import type { Invalidation } from './invalidations.ts';
+import { alignDown, ones } from './bits.ts';
+import type { Features } from './features.ts';
+import type { Memory } from './memory.ts';
+import { commandQueue, eventQueue, full, next, occupancy, slotAddress } from './queues.ts';
+import { completeGbpa, type Context, STOPS_COMMANDS, STOPS_EVENTS } from './registers.ts';
+import type { RuleId } from './rules/ids.ts';
+import {
+  CMDQ_CONS,
+  CMDQ_PROD,
+  CMDQEN,
+  CR0,
+  CR0ACK,
+  EVENTQ_CONS,
+  EVENTQ_PROD,
+  EVENTQEN,
+  GERROR,
+  GERROR_CMDQ_ERR,
+  GERROR_EVENTQ_ABT_ERR,
+  IRQ_CTRL,
+  IRQ_CTRLACK,
+  IRQEN_EVENTQ,
+  IRQEN_GERROR,
+  SMMUEN,
+  type State,
+  STRTAB_BASE,
+  STRTAB_BASE_CFG,
+  type TableWindow,
+} from './state.ts';
+import { FOREVER } from './memory.ts';
+
+export interface Environment extends Context {
+  readonly memory: Memory;
+}
+
+/** The reference cannot say: the scenario left what it covers. */
+export class Undetermined extends Error {}
+
+const COMMAND_BYTES = 16;
+const EVENT_BYTES = 32;
+const ENABLES = [SMMUEN, EVENTQEN, CMDQEN];
+
+/** The states that one thing happening may lead to; none when nothing is under way. */
+export function successors(state: State, env: Environment): State[] {
+  return [
+    ...enableSteps(state, env),
+    ...otherUpdates(state, env),
+    ...eventSteps(state, env),
+    ...commandSteps(state, env),
+  ];
+}
+
+function enableSteps(state: State, env: Environment): State[] {
+  const result: State[] = [];
+  const requested = state.word(CR0);
+  const rest = ~(SMMUEN | EVENTQEN | CMDQEN);
+  if (((requested ^ state.cr0Ack) & rest) !== 0) {
+    const other = state.copy();
+    other.cr0InForce = ((state.cr0InForce & ~rest) | (requested & rest)) >>> 0;
+    other.cr0Ack = ((state.cr0Ack & ~rest) | (requested & rest)) >>> 0;
+    result.push(other);
+  }
+  for (const enable of ENABLES) {
+    if (((requested ^ state.cr0InForce) & enable) !== 0) {
+      const other = state.copy();
+      takeForce(other, env, enable);
+      result.push(other);
+    } else if (((state.cr0InForce ^ state.cr0Ack) & enable) !== 0 && mayAcknowledge(state, enable)) {
+      const other = state.copy();
+      acknowledge(other, enable);
+      result.push(other);
+    }
+  }
+  return result;
+}
+
+/** The new value of an enable starts to govern what the SMMU does. */
+function takeForce(state: State, env: Environment, enable: number): void {
+  state.cr0InForce = (state.cr0InForce ^ enable) >>> 0;
+  const on = (state.cr0InForce & enable) !== 0;
+  if (enable === SMMUEN) {
+    state.tables = on
+      ? [...state.tables, tableWindow(state, env.features, env.now)]
+      : state.tables.map((table) => (table.to === FOREVER ? { ...table, to: env.now } : table));
+  }
+  if (enable === CMDQEN && !on) state.cmdqStuck = false;
+}
+
+/** EVENTQEN is acknowledged as 0 only when no committed event is outstanding; uncommitted ones are discarded (6.3.9.4). */
+function mayAcknowledge(state: State, enable: number): boolean {
+  return enable !== EVENTQEN || state.events.length === 0;
+}
+
+const ACK_RULES: Readonly<Record<number, readonly [on: RuleId, off: RuleId]>> = {
+  [SMMUEN]: ['ACK-026', 'ACK-027'],
+  [EVENTQEN]: ['ACK-005', 'ACK-023'],
+  [CMDQEN]: ['CMDQ-033', 'ACK-020'],
+};
+
+function acknowledge(state: State, enable: number): void {
+  state.cr0Ack = (state.cr0Ack ^ enable) >>> 0;
+  const on = (state.cr0Ack & enable) !== 0;
+  const why = state.why[CR0] ?? [];
+  const rule = ACK_RULES[enable]?.[on ? 0 : 1];
+  state.why[CR0ACK] = rule === undefined ? why : [...why, rule];
+}
+
+/** The Stream table that STRTAB_BASE and STRTAB_BASE_CFG describe (6.3.24, 6.3.25). */
+function tableWindow(state: State, f: Features, now: number): TableWindow {
+  if ((state.unknown[STRTAB_BASE_CFG] ?? 0) !== 0 || (state.unknown[STRTAB_BASE] ?? 0) !== 0) {
+    throw new Undetermined('translation was enabled before the Stream table was set up');
+  }
+  const config = state.word(STRTAB_BASE_CFG);
+  const literal = config & 0x3f;
+  const address = state.double(STRTAB_BASE) & ones(56) & ~0x3fn;
+  const linear = f.stLevel === 0 || ((config >>> 16) & 3) !== 1;
+  return {
+    from: now,
+    to: FOREVER,
+    base: alignDown(address & ones(f.oas), literal + 6),
+    aboveOas: address >> BigInt(f.oas) !== 0n,
+    log2Size: Math.min(literal, f.sidSize),
+    linear,
+  };
+}
+
+function otherUpdates(state: State, env: Environment): State[] {
+  const result: State[] = [];
+  if (state.word(IRQ_CTRL) !== state.irqCtrlAck) {
+    const other = state.copy();
+    const changed = state.word(IRQ_CTRL) ^ state.irqCtrlAck;
+    other.irqCtrlAck = state.word(IRQ_CTRL);
+    const why: RuleId[] = [...(state.why[IRQ_CTRL] ?? [])];
+    if (changed & IRQEN_EVENTQ) why.push('ACK-034');
+    if (changed & IRQEN_GERROR) why.push('ACK-036');
+    other.why[IRQ_CTRLACK] = why;
+    result.push(other);
+  }
+  if (state.gbpaPending !== undefined) {
+    const other = state.copy();
+    completeGbpa(other, env.features);
+    result.push(other);
+  }
+  return result;
+}
+
+function eventSteps(state: State, env: Environment): State[] {
+  const event = state.events[0];
+  return event === undefined ? [] : deliver(state, env, event);
+}
+
+/** The oldest outstanding event reaches the queue, or is discarded (7.2.1). */
+function deliver(state: State, env: Environment, event: EventRecord): State[] {
+  const base = state.copy();
+  base.events = state.events.slice(1);
+  if ((state.cr0InForce & EVENTQEN) === 0)
+    return [because(base, EVENTQ_PROD, ['EVQ-001', 'CMDQ-066', 'EVQ-046', 'EVQ-048'])];
+  if ((state.activeErrors() & STOPS_EVENTS) !== 0) return [because(base, EVENTQ_PROD, ['EVQ-003', 'CMDQ-066'])];
+  needKnown(state, EVENTQ_PROD, EVENTQ_CONS);
+  const queue = eventQueue(state, env.features);
+  const prod = state.word(EVENTQ_PROD);
+  const cons = state.word(EVENTQ_CONS);
+  const result: State[] = [];
+  if (event.mergeable !== undefined && state.lastEvent !== undefined && identical(state.lastEvent, event)) {
+    result.push(because(base.copy(), EVENTQ_PROD, [event.mergeable]));
+  }
+  if (occupancy(prod, cons, queue.log2Size) >= 2 ** queue.log2Size) {
+    result.push(overflow(base, prod, cons));
+    return result;
+  }
+  const address = slotAddress(queue, prod, EVENT_BYTES);
+  if (env.memory.backing(address) === 'elsewhere') throw new Undetermined('the Event queue is outside RAM');
+  if (env.memory.backing(address) === 'hole') return [...result, ...eventAbort(base, queue.log2Size)];
+  result.push(record(base, event, address, queue.log2Size));
+  return result;
+}
+
+function overflow(state: State, prod: number, cons: number): State {
+  const present = ((prod ^ cons) & 0x8000_0000) !== 0;
+  if (present) return because(state, EVENTQ_PROD, ['EVQ-005', 'EVQ-026', 'EVQ-034']);
+  state.regs[EVENTQ_PROD] = (prod ^ 0x8000_0000) >>> 0;
+  return because(state, EVENTQ_PROD, ['EVQ-005', 'EVQ-025', 'EVQ-033', 'EVQ-034', 'EVQ-035', 'CMDQ-002']);
+}
+
+function record(state: State, event: EventRecord, address: bigint, log2Size: number): State {
+  const prod = state.word(EVENTQ_PROD);
+  const cons = state.word(EVENTQ_CONS);
+  const wasEmpty = occupancy(prod, cons, log2Size) === 0;
+  const advanced = next(prod, log2Size);
+  const rules: RuleId[] = ['EVQ-007', 'EVQ-036', 'EVQ-013', 'EVQ-014', ...event.rules];
+  state.writes = [
+    ...state.writes,
+    ...event.words.map((value, i) => ({
+      address: address + BigInt(i * 8),
+      content: { value: value & (event.known[i] ?? 0n), known: event.known[i] ?? 0n, rules },
+    })),
+  ];
+  state.regs[EVENTQ_PROD] = (((prod & 0x8000_0000) >>> 0) + advanced) >>> 0;
+  state.lastEvent = event;
+  const why: RuleId[] = ['EVQ-007', 'EVQ-037', 'EVT-037', 'CMDQ-066', ...event.rules.slice(0, 1)];
+  if ((advanced & (2 ** log2Size - 1)) === 0) why.push('EVQ-008', 'CMDQ-004');
+  if (log2Size === 0) why.push('EVQ-010');
+  if (((prod ^ cons) & 0x8000_0000) !== 0) why.push('EVQ-029');
+  if (full(advanced, cons, log2Size)) why.push('EVQ-030', 'EVQ-006');
+  because(state, EVENTQ_PROD, why);
+  if (wasEmpty && (state.irqCtrlAck & IRQEN_EVENTQ) !== 0) {
+    state.due('EVTQ', true, ['EVQ-039', 'MSI-002', 'MSI-006', 'MSI-011', 'EVQ-037']);
+  }
+  return state;
+}
+
+/** A record could not be written: what each kind of interconnect lets software see (7.2.2). */
+function eventAbort(state: State, log2Size: number): State[] {
+  const synchronous = raise(state.copy(), GERROR_EVENTQ_ABT_ERR, ['EVQ-042', 'EVQ-066', 'GERR-011']);
+  const lost = state.copy();
+  const prod = state.word(EVENTQ_PROD);
+  lost.regs[EVENTQ_PROD] = (((prod & 0x8000_0000) >>> 0) + next(prod, log2Size)) >>> 0;
+  if (occupancy(prod, state.word(EVENTQ_CONS), log2Size) === 0 && (state.irqCtrlAck & IRQEN_EVENTQ) !== 0) {
+    lost.due('EVTQ', false, ['EVQ-043']);
+  }
+  const asynchronous = raise(lost.copy(), GERROR_EVENTQ_ABT_ERR, ['EVQ-043', 'GERR-011']);
+  return [synchronous, asynchronous, because(lost, EVENTQ_PROD, ['EVQ-044', 'GERR-041'])];
+}
+
+/** An error is detected: its GERROR bit toggles unless the error is active already (7.5). */
+function raise(state: State, error: number, rules: readonly RuleId[]): State {
+  if ((state.activeErrors() & error) !== 0) return because(state, GERROR, ['GERR-003']);
+  const before = state.word(GERROR);
+  state.regs[GERROR] = (before ^ error) >>> 0;
+  state.ghostErrors &= ~error;
+  because(state, GERROR, [...rules, 'GERR-002', ...((before & error) !== 0 ? (['REG-197'] as const) : [])]);
+  if ((state.irqCtrlAck & IRQEN_GERROR) !== 0) {
+    state.due('GERROR', true, ['GERR-036', 'MSI-003', 'MSI-006', 'SYNC-040', 'MSI-011']);
+  } else {
+    because(state, GERROR, ['GERR-037']);
+  }
+  return state;
+}
+
+function commandSteps(state: State, env: Environment): State[] {
+  if ((state.cr0InForce & CMDQEN) === 0 || state.cmdqStuck) return [];
+  if ((state.activeErrors() & STOPS_COMMANDS) !== 0) return [];
+  const queue = commandQueue(state, env.features);
+  const waiting = occupancy(state.word(CMDQ_PROD), state.word(CMDQ_CONS), queue.log2Size);
+  if (waiting === 0 || waiting > 2 ** queue.log2Size) return [];
+  needKnown(state, CMDQ_PROD, CMDQ_CONS);
+  const address = slotAddress(queue, state.word(CMDQ_CONS), COMMAND_BYTES);
+  const backing = env.memory.backing(address);
+  if (backing === 'elsewhere') throw new Undetermined('the Command queue is outside RAM');
+  if (backing === 'hole') {
+    return [commandError(state.copy(), CERROR_ABT, ['CMDQ-049', 'GERR-010'])];
+  }
+  const result: State[] = [];
+  for (const low of env.memory.now(address)) {
+    for (const high of env.memory.now(address + 8n)) {
+      const options = commandOptions(low.value, high.value, env.features);
+      if (options === undefined) throw new Undetermined(`command 0x${(low.value & 0xffn).toString(16)}`);
+      for (const option of options) {
+        const other = state.copy();
+        if (option.effect.kind === 'illegal') result.push(commandError(other, CERROR_ILL, option.rules));
+        else result.push(consume(other, env, option.effect, option.rules, queue.log2Size));
+      }
+    }
+  }
+  return result;
+}
+
+function commandError(state: State, code: number, rules: readonly RuleId[]): State {
+  state.regs[CMDQ_CONS] = withError(state.word(CMDQ_CONS), code);
+  state.unknown[CMDQ_CONS] = 0;
+  const why: RuleId[] = [...rules, 'CMDQ-047', 'CMDQ-051', 'CMDQ-053'];
+  if ((state.why[CMDQ_CONS] ?? []).includes('CMDQ-057')) why.push('CMDQ-060');
+  state.why[CMDQ_CONS] = why;
+  return raise(state, GERROR_CMDQ_ERR, [...rules, 'GERR-010', 'CMDQ-054', 'CMDQ-055']);
+}
+
+function consume(
+  state: State,
+  env: Environment,
+  effect: Exclude<ReturnType<typeof commandOptions>, undefined>[number]['effect'],
+  rules: readonly RuleId[],
+  log2Size: number,
+): State {
+  const cons = state.word(CMDQ_CONS);
+  const advanced = next(cons, log2Size);
+  const why: RuleId[] = [...rules, 'CMDQ-024', 'CMD-013', 'CMD-001', 'CMDQ-027'];
+  if ((advanced & (2 ** log2Size - 1)) === 0) why.push('CMDQ-004', 'CMDQ-005');
+  if (log2Size === 0) why.push('CMDQ-008');
+  if ((state.cr0InForce & SMMUEN) === 0) why.push('CMDQ-043');
+  state.regs[CMDQ_CONS] = withError(advanced, (cons >>> 24) & 0x7f);
+  because(state, CMDQ_CONS, why);
+  switch (effect.kind) {
+    case 'invalidate':
+      state.invalidations = [...state.invalidations, { time: env.now, complete: false, scope: effect.scope }];
+      break;
+    case 'sync':
+      state.invalidations = prune(state.invalidations.map((i) => (i.complete ? i : { ...i, complete: true })));
+      if (effect.interrupt) state.due('CMD_SYNC', true, [...rules, 'SYNC-016', 'MSI-011']);
+      break;
+    case 'none':
+    case 'illegal':
+      break;
+  }
+  return state;
+}
+
+/** Forgets invalidations that a later one of everything makes irrelevant. */
+function prune(invalidations: readonly Invalidation[]): readonly Invalidation[] {
+  const everything = (i: Invalidation): boolean =>
+    i.complete &&
+    (i.scope.cache === 'tlb'
+      ? i.scope.asid === undefined && i.scope.range === undefined
+      : i.scope.ste && i.scope.first === 0 && i.scope.last === 0xffff_ffff);
+  return invalidations.filter(
+    (i, at) => !invalidations.slice(at + 1).some((later) => later.scope.cache === i.scope.cache && everything(later)),
+  );
+}
+
+function because(state: State, offset: number, rules: readonly RuleId[]): State {
+  const before = state.why[offset] ?? [];
+  state.why[offset] = [...before.filter((rule) => !rules.includes(rule)).slice(-24), ...rules];
+  return state;
+}
+
+function identical(a: EventRecord, b: EventRecord): boolean {
+  return (
+    a.name === b.name &&
+    a.words.every((word, i) => {
+      // Merging ignores InputAddr[11:0] (7.3.13).
+      const ignored = i === 2 ? 0xfffn : 0n;
+      return ((word ^ (b.words[i] ?? 0n)) & (a.known[i] ?? 0n) & (b.known[i] ?? 0n) & ~ignored) === 0n;
+    })
+  );
+}
+
+function needKnown(state: State, ...offsets: readonly number[]): void {
+  for (const offset of offsets) {
+    if (((state.unknown[offset] ?? 0) & 0x800f_ffff) !== 0) {
+      throw new Undetermined('a queue was used before its indexes were set');
+    }
+  }
+}

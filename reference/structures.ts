@@ -1,0 +1,193 @@
+/**
+ * Fetching STEs and CDs with everything that a configuration cache may remember of them (3.21.3, 4.3).
+ *
+ * A fetch is many-valued: each 64-bit word may be any value it held since the latest completed invalidation that covers
+ * the structure, read while translation was enabled, from any Stream table that was in use since.
+ */
+import { decodeCd, type Cd } from './cd.ts';
+import { configHorizon, type Horizon } from './invalidations.ts';
+import { FOREVER, type Memory } from './memory.ts';
+import type { Features } from './features.ts';
+import { Undetermined } from './progress.ts';
+import type { RuleId } from './rules/ids.ts';
+import { SMMUEN, type State, type TableWindow } from './state.ts';
+import { decodeSte, type Ste } from './ste.ts';
+
+/** One structure as some lookup may see it. */
+export interface Fetched<T> {
+  readonly structure: T;
+  /** The action since which all its words could be seen together. */
+  readonly since: number;
+  /** The action before which a lookup may have read it from memory; FOREVER when it is what memory holds now. */
+  readonly until: number;
+  readonly stale: boolean;
+  readonly rules: readonly RuleId[];
+}
+
+/** A fetch that the memory system aborted; never remembered (5.2.1, 5.4.1). */
+export interface FetchAbort {
+  readonly address: bigint;
+  readonly rules: readonly RuleId[];
+}
+
+export interface FetchResult<T> {
+  readonly seen: readonly Fetched<T>[];
+  readonly aborts: readonly FetchAbort[];
+  /** Rules of invalidations that made an old value impossible. */
+  readonly forgotten: readonly RuleId[];
+}
+
+const STE_BYTES = 64n;
+const WORDS = 8;
+const COMBINATIONS_MAX = 128;
+
+/** Whether translation is enabled now. */
+export function translating(state: State): boolean {
+  return (state.cr0InForce & SMMUEN) !== 0;
+}
+
+/** The Stream table in use now. */
+export function currentTable(state: State): TableWindow {
+  const table = state.tables.at(-1);
+  if (table === undefined || table.to !== FOREVER) throw new Undetermined('no Stream table is in use');
+  if (!table.linear) throw new Undetermined('a 2-level Stream table');
+  return table;
+}
+
+/** Every STE that a lookup for `streamId` may use. */
+export function fetchSte(state: State, memory: Memory, streamId: number, horizonTime?: number): FetchResult<Ste> {
+  const horizon = configHorizon(state.invalidations, streamId, 'STE');
+  const since = horizonTime ?? horizon.time;
+  const seen: Fetched<Ste>[] = [];
+  const aborts: FetchAbort[] = [];
+  const forgotten: RuleId[] = [];
+  for (const table of state.tables) {
+    const current = table.to === FOREVER;
+    if (!current && table.to <= since) {
+      forgotten.push(...horizon.rules, 'INIT-049');
+      continue;
+    }
+    if (streamId >= 2 ** table.log2Size) continue;
+    if (!table.linear) throw new Undetermined('a 2-level Stream table');
+    const address = table.base + BigInt(streamId) * STE_BYTES;
+    if (memory.backing(address) !== 'ram') {
+      if (memory.backing(address) === 'elsewhere') throw new Undetermined('a Stream table outside RAM');
+      if (current) aborts.push({ address, rules: ['STRTAB-034', 'STRTAB-002', 'EVT-183', 'EVT-185', 'CACHE-010'] });
+      continue;
+    }
+    const result = assemble(state, memory, address, Math.max(since, table.from - 1), table.to, horizon);
+    forgotten.push(...result.forgotten);
+    for (const option of result.options) {
+      const rules: RuleId[] = ['STRTAB-002', 'STRTAB-056'];
+      if (!current) rules.push('STRTAB-064', 'CACHE-019');
+      if (option.stale) rules.push('CACHE-002', ...option.rules);
+      const structure = decodeSte(option.words);
+      if (option.stale && !structure.v) rules.push('CACHE-003');
+      if (!option.stale && !structure.v && result.options.length > 1) rules.push('CACHE-004');
+      seen.push({ structure, since: option.since, until: option.until, stale: option.stale || !current, rules });
+    }
+  }
+  return { seen, aborts, forgotten };
+}
+
+/**
+ * Every CD that a lookup through the given STEs may use. The STE found is independent of the CD found: a cached CD
+ * is known by its StreamID and SubstreamID, not by where it came from.
+ */
+export function fetchCd(
+  state: State,
+  memory: Memory,
+  streamId: number,
+  stes: readonly Fetched<Ste>[],
+  f: Features,
+  horizonTime?: number,
+): FetchResult<Cd> {
+  const horizon = configHorizon(state.invalidations, streamId, 'CD');
+  const since = horizonTime ?? horizon.time;
+  const seen: Fetched<Cd>[] = [];
+  const aborts: FetchAbort[] = [];
+  const forgotten: RuleId[] = [];
+  const visited = new Set<string>();
+  for (const ste of stes) {
+    const address = ste.structure.s1ContextPtr;
+    if (address >> BigInt(f.oas) !== 0n) continue;
+    const key = `${address}:${ste.since}`;
+    if (visited.has(key)) continue;
+    visited.add(key);
+    if (memory.backing(address) !== 'ram') {
+      if (memory.backing(address) === 'elsewhere') throw new Undetermined('a CD outside RAM');
+      aborts.push({ address, rules: ['CD-023', 'CACHE-011', 'EVT-190', 'EVT-045', ...ste.rules] });
+      continue;
+    }
+    // Before the STE pointed at it the CD was not reachable, so it cannot have been read (3.21.3).
+    const result = assemble(state, memory, address, Math.max(since, ste.since - 1), FOREVER, horizon);
+    forgotten.push(...result.forgotten);
+    for (const option of result.options) {
+      const rules: RuleId[] = ['CD-037'];
+      if (ste.stale) rules.push('CACHE-016');
+      const structure = decodeCd(option.words);
+      if (option.stale) rules.push(structure.v ? 'CACHE-006' : 'CACHE-007', ...option.rules);
+      seen.push({
+        structure,
+        since: Math.max(option.since, ste.since),
+        until: Math.min(option.until, ste.until),
+        stale: option.stale || ste.stale,
+        rules,
+      });
+    }
+  }
+  return { seen, aborts, forgotten };
+}
+
+interface Assembled {
+  readonly words: bigint[];
+  readonly since: number;
+  readonly until: number;
+  readonly stale: boolean;
+  readonly rules: readonly RuleId[];
+}
+
+/** All ways to put the eight words together from what each held after `since`, while enabled, before `before`. */
+function assemble(
+  state: State,
+  memory: Memory,
+  address: bigint,
+  since: number,
+  before: number,
+  horizon: Horizon,
+): { options: Assembled[]; forgotten: RuleId[] } {
+  let options: Assembled[] = [{ words: [], since: Math.max(0, since), until: FOREVER, stale: false, rules: [] }];
+  const forgotten: RuleId[] = [];
+  let changed = 0;
+  for (let i = 0; i < WORDS; i++) {
+    const all = memory.held(address + BigInt(i * 8), -2);
+    const held = all.filter(
+      (h) => h.to > since && h.from < before && seenWhileEnabled(state, Math.max(h.from, since), h.to),
+    );
+    if (all.some((h) => h.to <= since)) forgotten.push(...horizon.rules);
+    if (held.length === 0) return { options: [], forgotten };
+    if (held.length > 1) changed++;
+    options = options.flatMap((option) =>
+      held.map((h) => ({
+        words: [...option.words, h.value],
+        since: Math.max(option.since, h.from),
+        until: Math.min(option.until, h.to),
+        stale: option.stale || h.to !== FOREVER,
+        rules: h.to !== FOREVER ? [...option.rules, ...horizon.spared] : option.rules,
+      })),
+    );
+    if (options.length > COMBINATIONS_MAX) throw new Undetermined('too many versions of one structure');
+  }
+  if (changed > 1) {
+    options = options.map((option) =>
+      option.stale ? { ...option, rules: [...option.rules, 'CACHE-022' as const, 'CACHE-023' as const] } : option,
+    );
+  }
+  return { options, forgotten };
+}
+
+/** Whether some moment from `from` until before `to` fell into a time when translation was enabled. */
+function seenWhileEnabled(state: State, from: number, to: number): boolean {
+  if (to === FOREVER) return true;
+  return state.tables.some((table) => table.from < to && table.to > from);
+}

@@ -1,0 +1,321 @@
+/**
+ * The stage 1 VMSAv8-64 walk (3.4, DDI 0487 D8): from an input address to the leaves and faults a lookup may find.
+ *
+ * Every descriptor read is many-valued: what memory holds now, or what a TLB or walk cache may remember of it. What must
+ * never be cached (a descriptor that faults, an aborted fetch) counts only as memory holds it now (3.21.1).
+ */
+import { alignDown, field, flag, ones } from './bits.ts';
+import { type Cd, effectiveIps, type Half } from './cd.ts';
+import type { Features } from './features.ts';
+import { tlbHorizon, type Horizon } from './invalidations.ts';
+import { FOREVER, type Memory } from './memory.ts';
+import { Undetermined } from './progress.ts';
+import type { RuleId } from './rules/ids.ts';
+import type { State } from './state.ts';
+
+/** Restrictions that Table descriptors on the path put on the leaf (D8.4). */
+export interface TableLimits {
+  readonly noUnprivileged: boolean;
+  readonly noWrite: boolean;
+  readonly uxn: boolean;
+  readonly pxn: boolean;
+}
+
+export interface Leaf {
+  readonly kind: 'leaf';
+  readonly descriptor: bigint;
+  readonly level: number;
+  /** log2 of the bytes it maps. */
+  readonly log2Bytes: number;
+  readonly outputAddress: bigint;
+  readonly limits: TableLimits;
+  readonly root: Root;
+  readonly stale: boolean;
+  readonly rules: readonly RuleId[];
+}
+
+export interface WalkFault {
+  readonly kind: 'fault';
+  readonly event: 'F_TRANSLATION' | 'F_ADDR_SIZE' | 'F_ACCESS' | 'F_WALK_EABT';
+  readonly fetchAddress?: bigint;
+  readonly stale: boolean;
+  readonly rules: readonly RuleId[];
+}
+
+/** A translation context that may have filled the TLB: a CD and when it could be used for walks. */
+export interface Root {
+  readonly cd: Cd;
+  readonly since: number;
+  readonly until: number;
+  /** The CD that the lookup itself uses, so that it may walk afresh. */
+  readonly own: boolean;
+}
+
+const VA_BITS = 64n;
+const PAGE_BITS = 12;
+const NO_LIMITS: TableLimits = { noUnprivileged: false, noWrite: false, uxn: false, pxn: false };
+
+/** Which half of the VA space an address belongs to, and whether it is inside the range that TxSZ gives (3.4.1). */
+export function selectHalf(cd: Cd, va: bigint): { half: Half; at: 0 | 1; inside: boolean; rules: RuleId[] } {
+  const at = flag(va, 55) ? 1 : 0;
+  const half = cd.halves[at];
+  const top = half.tbi ? 55 : 63;
+  const size = 64 - half.txsz;
+  const inside = size > top || field(va, top, size) === (at === 1 ? ones(top - size + 1) : 0n);
+  const topByte = field(va, 63, 56);
+  const odd = topByte !== (at === 1 ? 0xffn : 0n);
+  const rules: RuleId[] = [];
+  if (inside) {
+    rules.push(at === 1 ? 'WALK-012' : 'WALK-011');
+    if (odd) rules.push('WALK-015', 'CD-112');
+  } else if (odd && !half.tbi) {
+    const other = cd.halves[1 - at];
+    rules.push('WALK-014', ...(other?.tbi === true ? (['WALK-017', 'CD-112'] as const) : []));
+  } else {
+    rules.push(half.tbi ? 'WALK-016' : 'WALK-013');
+  }
+  if (!inside) rules.push('EVT-192');
+  return { half, at, inside, rules };
+}
+
+/** The VA as TLB entries know it: bits [63:56] are copies of VA[55] when the half ignores them. */
+export function canonical(va: bigint): bigint {
+  return flag(va, 55) ? va | (ones(8) << 56n) : va & ones(56);
+}
+
+interface Step {
+  readonly root: Root;
+  readonly half: Half;
+  readonly va: bigint;
+  readonly ips: number;
+  readonly ipsRules: readonly RuleId[];
+  /** Whether only global leaves count: entries of another ASID. */
+  readonly globalOnly: boolean;
+  readonly horizonSince: number | undefined;
+}
+
+interface Path {
+  readonly table: bigint;
+  readonly level: number;
+  readonly since: number;
+  /** Until when this path could be followed; FOREVER: it can be followed now. */
+  readonly until: number;
+  readonly limits: TableLimits;
+  /** A Table descriptor was passed, so a walk cache may have led here. */
+  readonly resumed: boolean;
+  readonly stale: boolean;
+  readonly rules: readonly RuleId[];
+}
+
+export class Walker {
+  readonly #state: State;
+  readonly #memory: Memory;
+  readonly #features: Features;
+  /** Rules of invalidations that made some old value impossible. */
+  readonly forgotten: RuleId[] = [];
+
+  constructor(state: State, memory: Memory, features: Features) {
+    this.#state = state;
+    this.#memory = memory;
+    this.#features = features;
+  }
+
+  /**
+   * All leaves and faults that a lookup of `va` may meet, walking with `root` or hitting what a walk with it left behind.
+   * @param horizonSince when given, nothing from before this action is remembered (a lookup with empty caches)
+   */
+  walk(root: Root, va: bigint, globalOnly: boolean, horizonSince?: number): (Leaf | WalkFault)[] {
+    const { half, inside, rules } = selectHalf(root.cd, va);
+    if (!inside || (half.epd && !root.own)) {
+      if (!root.own) return [];
+      return [{ kind: 'fault', event: 'F_TRANSLATION', stale: false, rules: [...rules] }];
+    }
+    if (half.epd) {
+      return [{ kind: 'fault', event: 'F_TRANSLATION', stale: false, rules: ['CD-084', 'EVT-192', 'WALK-042'] }];
+    }
+    if (half.granule !== PAGE_BITS) throw new Undetermined('a granule other than 4 KiB');
+    if (half.txsz > 39) throw new Undetermined('small translation tables');
+    const ips = effectiveIps(root.cd, this.#features);
+    const step: Step = { root, half, va, ips: ips.bits, ipsRules: ips.rules, globalOnly, horizonSince };
+    const level = half.txsz <= 24 ? 0 : half.txsz <= 33 ? 1 : 2;
+    const startRule: RuleId = (['WALK-044', 'WALK-045', 'WALK-046'] as const)[level];
+    const indexBits = 64 - half.txsz - (PAGE_BITS + 9 * (3 - level));
+    const table = alignDown(half.ttb, indexBits + 3);
+    const start: Path = {
+      table,
+      level,
+      since: root.since,
+      until: root.until,
+      limits: NO_LIMITS,
+      resumed: false,
+      stale: !root.own,
+      rules: [startRule, ...rules, ...ips.rules, 'CD-090', 'CD-093', ...(flag(va, 55) ? (['WALK-226'] as const) : [])],
+    };
+    return this.#level(step, table === half.ttb ? start : { ...start, rules: [...start.rules, 'CD-103'] }, indexBits);
+  }
+
+  #level(step: Step, path: Path, indexBits: number): (Leaf | WalkFault)[] {
+    const shift = PAGE_BITS + 9 * (3 - path.level);
+    const at = field(step.va, shift + indexBits - 1, shift);
+    const address = path.table + at * 8n;
+    const canFetch = path.until === FOREVER;
+    if (this.#memory.backing(address) !== 'ram') {
+      if (this.#memory.backing(address) === 'elsewhere') throw new Undetermined('a translation table outside RAM');
+      if (!canFetch || step.globalOnly || !this.#mayWalk(step, path)) return [];
+      const rules: RuleId[] = [...path.rules, 'EVT-114', 'EVT-121', 'EVT-193', 'CACHE-059', 'CD-130', 'CD-131'];
+      return [{ kind: 'fault', event: 'F_WALK_EABT', fetchAddress: address, stale: path.stale, rules }];
+    }
+    const result: (Leaf | WalkFault)[] = [];
+    for (const held of this.#memory.held(address, path.since)) {
+      const descriptor = step.root.cd.endi ? swap(held.value) : held.value;
+      const now = held.to === FOREVER;
+      const faults = now && canFetch && this.#mayWalk(step, path) && !step.globalOnly;
+      const until = Math.min(path.until, held.to);
+      const since = Math.max(path.since, held.from);
+      const stale = path.stale || !now;
+      result.push(...this.#descriptor(step, { ...path, since, until, stale }, descriptor, shift, faults));
+    }
+    return result;
+  }
+
+  /** A lookup with its own CD may walk from the top; with another's only on from a cached Table descriptor. */
+  #mayWalk(step: Step, path: Path): boolean {
+    return step.root.own || path.resumed;
+  }
+
+  #descriptor(step: Step, path: Path, descriptor: bigint, shift: number, faults: boolean): (Leaf | WalkFault)[] {
+    const fault = (event: WalkFault['event'], ...rules: RuleId[]): WalkFault[] =>
+      faults ? [{ kind: 'fault', event, stale: path.stale, rules: [...path.rules, ...rules] }] : [];
+    const { level } = path;
+    const valid = flag(descriptor, 0);
+    const tableOrPage = flag(descriptor, 1);
+    if (!valid) return fault('F_TRANSLATION', 'WALK-084', 'CACHE-058', 'EVT-194');
+    if (level === 3 && !tableOrPage) return fault('F_TRANSLATION', 'WALK-085', 'CACHE-058');
+    if (level === 0 && !tableOrPage) return fault('F_TRANSLATION', 'WALK-090', 'CACHE-058');
+    if (level < 3 && tableOrPage) return this.#table(step, path, descriptor, shift, fault);
+    return this.#leaf(step, path, descriptor, shift, fault);
+  }
+
+  #table(
+    step: Step,
+    path: Path,
+    descriptor: bigint,
+    shift: number,
+    fault: (event: WalkFault['event'], ...rules: RuleId[]) => WalkFault[],
+  ): (Leaf | WalkFault)[] {
+    const nextTable = field(descriptor, 47, 12) << 12n;
+    if ((nextTable & ~ones(step.ips)) !== 0n) return fault('F_ADDR_SIZE', 'WALK-026', 'EVT-195', 'CACHE-058');
+    const horizon = this.#horizon(step, { table: true, global: false, level: path.level, shift });
+    const remembered = path.until === FOREVER || path.until > horizon.time;
+    if (!remembered) this.forgotten.push(...horizon.rules);
+    const disabled = step.half.had && this.#features.had;
+    const rules: RuleId[] = [...path.rules, 'WALK-087', 'WALK-061'];
+    if (descriptor & (ones(8) << 51n) || descriptor & (ones(10) << 2n)) rules.push('WALK-108', 'HTTU-006');
+    if (flag(descriptor, 63)) rules.push('SEC-037');
+    if (path.until !== FOREVER) rules.push('CACHE-062', ...horizon.spared);
+    return this.#level(
+      step,
+      {
+        table: nextTable,
+        level: path.level + 1,
+        since: path.since,
+        // A cached Table descriptor lets later walks go on from it, whatever became of the way to it.
+        until: remembered ? FOREVER : path.until,
+        limits: disabled ? NO_LIMITS : tighten(path.limits, descriptor),
+        resumed: true,
+        stale: path.stale,
+        rules: hierarchical(descriptor, disabled, rules),
+      },
+      9,
+    );
+  }
+
+  #leaf(
+    step: Step,
+    path: Path,
+    descriptor: bigint,
+    shift: number,
+    fault: (event: WalkFault['event'], ...rules: RuleId[]) => WalkFault[],
+  ): (Leaf | WalkFault)[] {
+    const { level } = path;
+    const global = !flag(descriptor, 11);
+    const base = field(descriptor, 47, shift) << BigInt(shift);
+    const rules: RuleId[] = [(['WALK-090', 'WALK-088', 'WALK-089', 'WALK-086'] as const)[level] ?? 'WALK-086'];
+    rules.push(level === 3 ? 'WALK-100' : 'WALK-101', 'WALK-038');
+    if ((base & ~ones(step.ips)) !== 0n) {
+      const size: RuleId[] = ['WALK-025', 'EVT-194', 'CACHE-058'];
+      if (step.ips < this.#features.oas) size.push('WALK-027');
+      if (!flag(descriptor, 10)) size.push('EVT-196');
+      return fault('F_ADDR_SIZE', ...size);
+    }
+    if (step.ips >= 48) rules.push('WALK-028');
+    if (field(descriptor, 49, 48) !== 0n) rules.push('WALK-107');
+    const accessed = flag(descriptor, 10);
+    if (!accessed && !step.root.cd.affd) {
+      return fault('F_ACCESS', 'HTTU-001', ...(level < 3 ? (['HTTU-008'] as const) : []), 'EVT-197', 'CACHE-058');
+    }
+    if (!accessed) rules.push('HTTU-002', ...(path.until === FOREVER ? [] : (['CACHE-065'] as const)));
+    if (field(descriptor, 58, 55) !== 0n || flag(descriptor, 63)) rules.push('WALK-109');
+    if (flag(descriptor, 50)) rules.push('WALK-112');
+    if (flag(descriptor, 5) || flag(descriptor, 63)) rules.push('SEC-037');
+    if (level < 3 && flag(descriptor, 16) && this.#features.bbml >= 1) rules.push('WALK-114');
+    if (step.globalOnly && !global) return [];
+    const horizon = this.#horizon(step, { table: false, global, level, shift });
+    if (path.until !== FOREVER && path.until <= horizon.time) {
+      this.forgotten.push(...horizon.rules);
+      return [];
+    }
+    if (path.until !== FOREVER) rules.push('CACHE-061', ...horizon.spared);
+    rules.push('WALK-113');
+    if (step.globalOnly) rules.push('TLBI-146');
+    const offset = field(step.va, shift - 1, 0);
+    return [
+      {
+        kind: 'leaf',
+        descriptor,
+        level,
+        log2Bytes: shift,
+        outputAddress: base | offset,
+        limits: path.limits,
+        root: step.root,
+        stale: path.stale || path.until !== FOREVER,
+        rules: [...path.rules, ...rules],
+      },
+    ];
+  }
+
+  #horizon(step: Step, entry: { table: boolean; global: boolean; level: number; shift: number }): Horizon {
+    if (step.horizonSince !== undefined) return { time: step.horizonSince, rules: [], spared: [] };
+    const va = canonical(step.va);
+    const first = alignDown(va, entry.shift);
+    return tlbHorizon(this.#state.invalidations, {
+      asid: step.root.cd.asid,
+      global: entry.global,
+      table: entry.table,
+      level: entry.level,
+      first,
+      last: first + ones(entry.shift),
+    });
+  }
+}
+
+function tighten(limits: TableLimits, descriptor: bigint): TableLimits {
+  return {
+    noUnprivileged: limits.noUnprivileged || flag(descriptor, 61),
+    noWrite: limits.noWrite || flag(descriptor, 62),
+    uxn: limits.uxn || flag(descriptor, 60),
+    pxn: limits.pxn || flag(descriptor, 59),
+  };
+}
+
+/** A big-endian table's descriptor (CD.ENDI). */
+function swap(value: bigint): bigint {
+  let result = 0n;
+  for (let i = 0n; i < VA_BITS; i += 8n) result |= ((value >> i) & 0xffn) << (VA_BITS - 8n - i);
+  return result;
+}
+
+function hierarchical(descriptor: bigint, disabled: boolean, rules: RuleId[]): RuleId[] {
+  if (field(descriptor, 62, 59) === 0n) return rules;
+  return disabled ? [...rules, 'PERM-052', 'PERM-053'] : [...rules, 'WALK-129'];
+}
