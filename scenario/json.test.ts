@@ -1,8 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ScenarioError, formatScenario, parseScenario } from './json.ts';
 import { jsonSchema } from './schema.ts';
 import type { Scenario } from './steps.ts';
+import { anyScenario } from './test-arbitraries.ts';
 
 const SCHEMA_FILE = new URL('./schema.json', import.meta.url);
 
@@ -125,4 +127,15 @@ test('the written form is short: one step a line, keys and fields in a fixed ord
 test('schema.json is current (to renew it: UPDATE_SCHEMA=1 npx vitest run scenario)', () => {
   if (process.env['UPDATE_SCHEMA']) writeFileSync(SCHEMA_FILE, `${JSON.stringify(jsonSchema())}\n`);
   expect(JSON.parse(readFileSync(SCHEMA_FILE, 'utf8'))).toEqual(jsonSchema());
+});
+
+test('reading what was written gives the same scenario, and writing that the same text', () => {
+  fc.assert(
+    fc.property(anyScenario, (scenario) => {
+      const text = formatScenario(scenario);
+      const read = parseScenario(text, '');
+      expect(read).toEqual(scenario);
+      expect(formatScenario(read)).toBe(text);
+    }),
+  );
 });

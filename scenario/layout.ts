@@ -94,3 +94,34 @@ export function tableBase(cd: number, half: Half, tsz: number): bigint {
   const indexBits = Math.min(9, Math.max(1, 64 - tsz - levelShift(level)));
   return node + 8n * (512n - (1n << BigInt(indexBits)));
 }
+
+/** What belongs at a physical address, by the handles above. */
+export type Place =
+  | { readonly kind: 'ste'; readonly stream: number }
+  | { readonly kind: 'cd'; readonly cd: number }
+  | { readonly kind: 'command'; readonly slot: number }
+  | { readonly kind: 'descriptor'; readonly cd: number; readonly half: Half; readonly level: 0 | 1 | 2 | 3 };
+
+const STE_PLACES = 1024;
+
+/** The inverse of the handles: the structure that starts at a physical address, where one does. */
+export function whatIsAt(address: bigint): Place | undefined {
+  const stream = indexIn(address, STRTAB_BASE, 64n, STE_PLACES);
+  if (stream !== undefined) return { kind: 'ste', stream };
+  const cd = indexIn(address, CD_BASE, 64n, CD_COUNT);
+  if (cd !== undefined) return { kind: 'cd', cd };
+  const slot = indexIn(address, CMDQ_BASE, COMMAND_SLOT_BYTES, 2 ** CMDQ_LOG2SIZE_MAX);
+  if (slot !== undefined) return { kind: 'command', slot };
+  const entry = indexIn(address, TABLES_BASE, 8n, CD_COUNT * 2 * Number(SLOT_PAGES) * 512);
+  if (entry === undefined) return undefined;
+  const page = Math.floor(entry / 512) % Number(SLOT_PAGES);
+  const level = NODES.findLastIndex((nodes) => page >= nodes.page);
+  const pair = Math.floor(entry / 512 / Number(SLOT_PAGES));
+  return { kind: 'descriptor', cd: pair >> 1, half: (pair & 1) as Half, level: level as 0 | 1 | 2 | 3 };
+}
+
+function indexIn(address: bigint, base: bigint, stride: bigint, count: number): number | undefined {
+  const at = address - base;
+  if (at < 0n || at % stride !== 0n || at >= stride * BigInt(count)) return undefined;
+  return Number(at / stride);
+}
