@@ -32,6 +32,7 @@ function actionMisfit(action: Action, can: Capabilities): string | undefined {
       if (bytes < 1 || bytes > can.dmaBytesMax) {
         return `a DMA of ${bytes} bytes (this subject makes those of 1 to ${can.dmaBytesMax})`;
       }
+      if ((action.address & 0xfffn) + BigInt(bytes) > 0x1000n) return 'a DMA across a 4 KiB boundary';
       return undefined;
     }
     default:

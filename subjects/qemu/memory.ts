@@ -98,19 +98,15 @@ class LeafWords {
 }
 
 function addDmaTargets(dirty: DirtySet, leaves: LeafWords, address: bigint, bytes: number): void {
-  // First and last byte may be in different pages.
-  for (const byte of bytes > 1 ? [address, address + BigInt(bytes - 1)] : [address]) {
-    const around = byte & ~7n;
-    dirty.add(around - 8n, 24);
-    for (const output of leaves.pages) addOffsets(dirty, output, PAGE_BITS, around);
-    for (const output of leaves.blocks) addOffsets(dirty, output, BLOCK_BITS, around);
-  }
+  dirty.add(address, bytes);
+  for (const output of leaves.pages) addOffsets(dirty, output, PAGE_BITS, address, bytes);
+  for (const output of leaves.blocks) addOffsets(dirty, output, BLOCK_BITS, address, bytes);
 }
 
-function addOffsets(dirty: DirtySet, output: bigint, widths: readonly number[], address: bigint): void {
+function addOffsets(dirty: DirtySet, output: bigint, widths: readonly number[], address: bigint, bytes: number): void {
   for (const width of widths) {
     const mask = (1n << BigInt(width)) - 1n;
-    dirty.add(((output & ~mask) | (address & mask)) - 8n, 24);
+    dirty.add((output & ~mask) | (address & mask), bytes);
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * A real QEMU as a subject: `qemu:PATH[,key=value...]`.
  *
- * One process runs the programs and is reset between them, while the caller judges the last trace; a second one stands ready in
- * case the first is lost. A QEMU that crashes or hangs gives a trace that says so, and the next program runs on the other.
+ * Two processes take turns: while one runs a program, the other is reset after the last one. A QEMU that crashes or hangs gives
+ * a trace that says so; the next program runs on the other, and a new process starts behind its back.
  */
 import type { Program } from '../../scenario/steps.ts';
 import type { IdRegisters, Trace } from '../../scenario/trace.ts';
@@ -22,8 +22,8 @@ export interface OpenQemu {
   readonly options?: Readonly<Record<string, string>>;
   /** The subject's name in traces; default `qemu:PATH`. */
   readonly name?: string;
-  /** Whether a second process is kept ready (default), which makes replacing a lost one cost nothing. */
-  readonly reserve?: boolean;
+  /** How many processes take turns; default 2. */
+  readonly processes?: number;
 }
 
 /**
@@ -40,7 +40,7 @@ export async function openQemu(open: OpenQemu): Promise<Subject> {
     );
   }
   const machine = await Machine.start(executable, options);
-  return new QemuSubject(open.name ?? `qemu:${open.path}`, executable, options, machine, open.reserve ?? true);
+  return new QemuSubject(open.name ?? `qemu:${open.path}`, executable, options, machine, open.processes ?? 2);
 }
 
 class QemuSubject implements Subject {
@@ -50,14 +50,12 @@ class QemuSubject implements Subject {
   readonly capabilities: Capabilities;
   readonly #executable: string;
   readonly #options: QemuOptions;
-  readonly #keepsReserve: boolean;
-  /** The machine for the next program, once its reset is done; rejects when it was lost in the reset. */
-  #ready: Promise<Machine>;
-  #reserve: Promise<Machine> | undefined;
+  /** In the order of their turns, each once its reset or start is done; rejected when it was lost in that. */
+  readonly #machines: Promise<Machine>[];
   #running = false;
   #closed = false;
 
-  constructor(name: string, executable: string, options: QemuOptions, machine: Machine, keepsReserve: boolean) {
+  constructor(name: string, executable: string, options: QemuOptions, machine: Machine, processes: number) {
     this.name = name;
     const { major, minor, micro, package: vendor } = machine.version;
     this.version = `QEMU ${major}.${minor}.${micro}${vendor === '' ? '' : ` (${vendor})`}`;
@@ -72,9 +70,8 @@ class QemuSubject implements Subject {
     };
     this.#executable = executable;
     this.#options = options;
-    this.#keepsReserve = keepsReserve;
-    this.#ready = Promise.resolve(machine);
-    this.#fillReserve();
+    this.#machines = [Promise.resolve(machine)];
+    for (let more = 1; more < processes; more++) this.#enqueue(Machine.start(executable, options));
   }
 
   /** @throws SubjectError when the program is beyond the capabilities, or no QEMU can be started any more. */
@@ -103,47 +100,38 @@ class QemuSubject implements Subject {
       await this.#replace(machine);
       return { ...trace, died };
     }
-    this.#ready = machine.reset(dirtyRanges(program)).then(() => machine);
-    this.#ready.catch(() => undefined);
+    this.#enqueue(machine.reset(dirtyRanges(program)).then(() => machine));
     return trace;
   }
 
   async #replace(machine: Machine): Promise<void> {
     await machine.stop();
-    this.#ready = this.#nextMachine();
-    this.#ready.catch(() => undefined); // reported to whoever awaits it next
+    this.#enqueue(Machine.start(this.#executable, this.#options));
   }
 
-  /** The machine that was reset, or another one when that was lost on the way. */
+  #enqueue(machine: Promise<Machine>): void {
+    machine.catch(() => undefined); // reported to whoever takes it
+    this.#machines.push(machine);
+  }
+
+  /** The machine whose turn it is; a new one when that was lost in its reset. */
   async #takeMachine(): Promise<Machine> {
-    const last = this.#ready;
+    const next = this.#machines.shift();
     try {
-      return await last;
+      if (next !== undefined) return await next;
     } catch {
-      this.#ready = this.#nextMachine();
-      return this.#ready;
+      // Replaced below.
     }
-  }
-
-  async #nextMachine(): Promise<Machine> {
-    const reserve = this.#reserve;
-    this.#reserve = undefined;
-    const machine = await (reserve ?? Machine.start(this.#executable, this.#options)).catch((error: unknown) => {
+    try {
+      return await Machine.start(this.#executable, this.#options);
+    } catch (error) {
       throw new SubjectDied(`${this.name} was lost and does not start again: ${firstLine(error)}`);
-    });
-    this.#fillReserve();
-    return machine;
-  }
-
-  #fillReserve(): void {
-    if (!this.#keepsReserve || this.#closed || this.#reserve !== undefined) return;
-    this.#reserve = Machine.start(this.#executable, this.#options);
-    this.#reserve.catch(() => undefined);
+    }
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    const machines = await Promise.allSettled([this.#ready, ...(this.#reserve === undefined ? [] : [this.#reserve])]);
+    const machines = await Promise.allSettled(this.#machines.splice(0));
     await Promise.all(machines.map(async (one) => (one.status === 'fulfilled' ? one.value.stop() : undefined)));
   }
 }

@@ -41,7 +41,7 @@ interface Sent {
 interface Draft {
   outcome: Outcome;
   readonly interrupts: readonly Interrupt[];
-  readonly read?: { readonly slotted: Slotted; readonly address: bigint; readonly bytes: number };
+  readonly read?: { readonly slotted: Slotted; readonly bytes: number };
 }
 
 /** @throws SubjectError when the program makes more DMAs than the devices' buffers have room for. Does not reset the machine. */
@@ -120,10 +120,10 @@ class ProgramRun {
     }
     for (const draft of this.#drafts) {
       if (draft.read === undefined) continue;
-      const { slotted, address, bytes } = draft.read;
+      const { slotted, bytes } = draft.read;
       const dump = dumps.get(slotted.device);
       if (dump === undefined) continue;
-      draft.outcome = this.#readOutcome(SlotPlan.contents(dump, slotted.slot, bytes), address);
+      draft.outcome = this.#readOutcome(SlotPlan.contents(dump, slotted.slot, bytes));
     }
   }
 
@@ -132,14 +132,10 @@ class ProgramRun {
   }
 
   /**
-   * Data that an abort cannot have left is data; else it is unclear. A read over a page boundary is two transactions, each
-   * of which has to show for itself.
+   * Data that an abort cannot have left is data; else it is unclear. It is one transaction, since it stays in its page.
    */
-  #readOutcome(data: Uint8Array, address: bigint): Outcome {
-    if (this.#machine.abortLeaves === 'old data') return { kind: 'unclear', data };
-    const untilPageEnd = 0x1000 - Number(address & 0xfffn);
-    const parts = [data.subarray(0, untilPageEnd), data.subarray(untilPageEnd)].filter((part) => part.length > 0);
-    const proven = parts.every((part) => part.some((byte) => byte !== 0));
+  #readOutcome(data: Uint8Array): Outcome {
+    const proven = this.#machine.abortLeaves === 'zeros' && data.some((byte) => byte !== 0);
     return proven ? { kind: 'data', data } : { kind: 'unclear', data };
   }
 
@@ -219,7 +215,7 @@ class ProgramRun {
         return {
           outcome: { kind: 'unclear' },
           interrupts,
-          read: { slotted, address: action.address, bytes: action.bytes },
+          read: { slotted, bytes: action.bytes },
         };
       }
       case 'dma-write':
