@@ -181,7 +181,7 @@ describe('translation tables', () => {
         if (level < 4 - Math.ceil((52 - tsz) / 9)) return;
         const set = { T0SZ: BigInt(tsz), T1SZ: BigInt(tsz) };
         const pa = 0x1234_5678_9000n;
-        const actions = actionsOf({ do: 'cd', cd, set }, { do: 'map', cd, va, pa, level: level as 1 | 2 | 3 });
+        const actions = actionsOf({ do: 'cd', cd, set }, { do: 'map', cd, va, pa, level: level });
         const { TTB0 = 0n, TTB1 = 0n } = decodeCd(written(actions, cdAddress(cd)));
         const inLeaf = (1n << BigInt(39 - 9 * level)) - 1n;
         expect(walk(actions, high ? TTB1 : TTB0, tsz, va)).toBe((pa & ~inLeaf) | (va & inLeaf));

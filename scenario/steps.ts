@@ -19,7 +19,9 @@ export type Step =
   /**
    * Bring the Non-secure interface up as software does after reset (3.11): CR1, STRTAB_BASE(_CFG), CMDQ, EVENTQ, CR2,
    * IRQ_CTRL; enable the queues; CFGI_ALL, TLBI_NSNH_ALL, CMD_SYNC; enable translation.
-   * Defaults: strtabLog2Size 5, cmdqLog2Size 6, eventqLog2Size 5, cr0 0xd, cr2 0x2 (RECINVSID), irqCtrl 0x5, gbpa not written.
+   * Defaults: strtabLog2Size 5, cmdqLog2Size 6 (at most 12), eventqLog2Size 5 (at most 11), cr0 0xd, cr2 0x2 (RECINVSID),
+   * irqCtrl 0x5; GBPA and GERRORN not written. It first disables everything (CR0 = 0), and clears the memory of the Event queue;
+   * the queues start again at index 0.
    */
   | {
       do: 'boot';
@@ -30,7 +32,10 @@ export type Step =
       cr2?: number;
       irqCtrl?: number;
     }
-  /** Write the STE of `stream`: a valid stage 1 one that points at CD number `cd` (default 0), with the fields of `set` replaced. */
+  /**
+   * Write the STE of `stream`: a valid stage 1 one that points at CD number `cd` (default 0), with the fields of `set` replaced.
+   * Here and below: what is written without `set` is in defaults.ts; bits without a name are set by `or0`, `or1`, ... (fields.ts).
+   */
   | { do: 'ste'; stream: number; cd?: number; set?: SteFields }
   /** Write CD number `cd` (0..7): valid, 4 KiB granules, TTB0 and TTB1 at the CD's own table nodes, ASID = cd + 1; `set` replaces fields. */
   | { do: 'cd'; cd: number; set?: CdFields }
@@ -45,16 +50,16 @@ export type Step =
    * mending a command), PROD untouched. `ring: false`: fill the slot, PROD is not written now but by the next one that rings.
    */
   | { do: 'command'; name: CommandName; set?: CommandFields; at?: number; ring?: boolean }
-  /** Sixteen bytes in the next slot, for encodings that no name has. */
+  /** Sixteen bytes in the next slot (word0 is bits [63:0]), for encodings that no name has. */
   | { do: 'raw-command'; word0: bigint; word1: bigint; at?: number; ring?: boolean }
-  /** One device access. Exactly one of `read` / `write` is the input address. `bytes` 1..64. */
+  /** One device access, split where it crosses a 4 KiB page. Exactly one of `read` / `write` is the input address. `bytes` 1..64. */
   | {
       do: 'dma';
       stream: number;
       read?: bigint;
       write?: bigint;
       bytes: number;
-      /** Bytes to write are derived from this number. */
+      /** Bytes to write are derived from this number (default 0xa5a5a5a5): 32-bit words fill, fill + 1, ..., little-endian. */
       fill?: number;
       substream?: number;
       privileged?: boolean;

@@ -44,28 +44,62 @@ export function fieldMask(place: FieldPlace): bigint {
   return ((1n << BigInt(place[2])) - 1n) << BigInt(place[1]);
 }
 
+/** A layout ready for encoding: primary fields share no bits, so their order is of no account; aliases come after them. */
+interface Plan {
+  readonly primary: ReadonlyMap<string, PlannedField>;
+  readonly aliases: readonly (readonly [name: string, field: PlannedField])[];
+}
+
+interface PlannedField {
+  readonly word: number;
+  readonly mask: bigint;
+  /** How far left the value goes. */
+  readonly shift: bigint;
+}
+
+const plans = new WeakMap<Layout, Plan>();
+
+function planOf(layout: Layout): Plan {
+  const known = plans.get(layout);
+  if (known !== undefined) return known;
+  const primary = new Map<string, PlannedField>();
+  const aliases: [string, PlannedField][] = [];
+  for (const [name, place] of Object.entries(layout)) {
+    const field = { word: place[0], mask: fieldMask(place), shift: isAddress(place) ? 0n : BigInt(place[1]) };
+    if (isAlias(place)) aliases.push([name, field]);
+    else primary.set(name, field);
+  }
+  const plan = { primary, aliases };
+  plans.set(layout, plan);
+  return plan;
+}
+
 /**
  * The words of a structure. A value wider than its field is cut to the field's width. Names that the layout lacks are skipped.
- * Fields are applied in the order of the layout; of two that share bits the later replaces the earlier.
+ * Aliases, in the order of the layout, replace the fields that they share bits with.
  */
 export function encodeWords(
   layout: Layout,
   words: number,
   fields: Readonly<Record<string, bigint | undefined>>,
 ): bigint[] {
+  const { primary, aliases } = planOf(layout);
   const out = new Array<bigint>(words).fill(0n);
-  for (const name in layout) {
+  for (const name in fields) {
     const value = fields[name];
-    if (value === undefined) continue;
-    const place = layout[name] as FieldPlace;
-    const [word, low] = place;
-    const mask = fieldMask(place);
-    out[word] = ((out[word] ?? 0n) & ~mask) | ((isAddress(place) ? value : value << BigInt(low)) & mask);
+    const field = primary.get(name);
+    if (value !== undefined && field !== undefined) {
+      out[field.word] = (out[field.word] ?? 0n) | ((value << field.shift) & field.mask);
+    }
   }
-  orNames(words).forEach((name, word) => {
-    const bits = fields[name];
+  for (const [name, { word, mask, shift }] of aliases) {
+    const value = fields[name];
+    if (value !== undefined) out[word] = ((out[word] ?? 0n) & ~mask) | ((value << shift) & mask);
+  }
+  for (let word = 0; word < words; word++) {
+    const bits = fields[OR_NAMES[word] ?? ''];
     if (bits !== undefined) out[word] = BigInt.asUintN(64, (out[word] ?? 0n) | bits);
-  });
+  }
   return out;
 }
 

@@ -12,7 +12,7 @@ import { STE_LAYOUT, decodeSte, encodeSte } from './ste.ts';
 /** `S1Fmt 5:4 ALQR; ...` to `{ S1Fmt: '5:4' }`. */
 function parseFacts(text: string): Record<string, string> {
   const entries = text.split(/[;\n]/).map((entry) => entry.trim().split(' '));
-  return Object.fromEntries(entries.filter(([name]) => name !== '').map(([name, bits]) => [name, bits]));
+  return Object.fromEntries(entries.flatMap(([name = '', bits = '']) => (name === '' ? [] : [[name, bits] as const])));
 }
 
 /** The same form, of a layout. */
@@ -30,7 +30,7 @@ describe('layouts agree with the tables of facts, field by field, none missing',
     .split('\n')
     .map((line) => /^\s*(\S+) (\S+) ?(.*)$/.exec(line) ?? []);
   test('the commands are those of table 4.1.1', () => {
-    expect(COMMAND_NAMES.toSorted()).toEqual(commands.map(([, name]) => name).sort());
+    expect(new Set(COMMAND_NAMES)).toEqual(new Set(commands.map(([, name]) => name)));
   });
   test.each(commands.map(([, name = '', opcode = '', fields = '']) => ({ name, opcode, fields })))(
     '$name',
@@ -93,6 +93,12 @@ describe('encoding what was decoded gives the same bytes, reserved bits too', ()
 
 test('a value wider than its field is cut, and touches no other', () => {
   expect(decodeSte(encodeSte({ Config: 0xffn }))).toEqual({ ...decodeSte(encodeSte({})), Config: 7n });
+});
+
+test('an alias replaces what it shares bits with, whatever the order in which they are given', () => {
+  const [one, other] = [encodeCd({ HWU061: 1n, SKL0: 2n }), encodeCd({ SKL0: 2n, HWU061: 1n })];
+  expect(one).toEqual(other);
+  expect(decodeCd(one)).toMatchObject({ HWU061: 0n, HWU062: 1n });
 });
 
 test('address fields hold their own bits of the whole address', () => {
