@@ -1,0 +1,75 @@
+/**
+ * The project's own `Arbitrary<Scenario>`: a valid world that one story perturbs, with a few kinds of asides (a swarm mix) strewn in.
+ * Shrinking needs no context: any scenario, stored or written by hand, shrinks as one that was generated.
+ */
+import { Arbitrary, Stream, Value } from 'fast-check';
+import type { Random } from 'fast-check';
+import type { Scenario } from '../../scenario/steps.ts';
+import type { IdRegisters } from '../../scenario/trace.ts';
+import type { Capabilities } from '../../subjects/subject.ts';
+import { shrinkScenario } from '../shrink.ts';
+import { ASIDES, QUIET_ASIDES } from './asides.ts';
+import { Draw } from './draw.ts';
+import { targetOf } from './target.ts';
+import type { Target } from './target.ts';
+import { THEMES } from './themes.ts';
+import type { Theme } from './themes.ts';
+import { World } from './world.ts';
+import type { Aside } from './world.ts';
+
+export interface ScenarioOptions {
+  readonly capabilities: Capabilities;
+  readonly idRegisters: IdRegisters;
+  /** Only these stories; all when not given. */
+  readonly themes?: readonly Theme[];
+}
+
+/** Scenarios for a subject with these capabilities and features. */
+export function scenarios(options: ScenarioOptions): ScenarioArbitrary {
+  return new ScenarioArbitrary(targetOf(options.capabilities, options.idRegisters), options.themes ?? THEMES);
+}
+
+export class ScenarioArbitrary extends Arbitrary<Scenario> {
+  readonly #target: Target;
+  readonly #themes: readonly (readonly [weight: number, theme: Theme])[];
+
+  constructor(target: Target, themes: readonly Theme[]) {
+    super();
+    this.#target = target;
+    this.#themes = themes.map((theme) => [theme.weight, theme] as const);
+  }
+
+  /** A scenario that depends on the random numbers alone. */
+  draw(random: Random): Scenario {
+    const draw = new Draw(random);
+    const theme = draw.weighted(this.#themes);
+    const asides = asidesOf(draw, theme);
+    const world = new World(draw, this.#target, asides, draw.pick([0, 0, 8, 20]));
+    theme.story(world);
+    return { 'smmu-crosscheck': 1, why: `generated: ${theme.name}`, steps: world.steps.slice(0, STEPS_MAX) };
+  }
+
+  override generate(random: Random): Value<Scenario> {
+    return new Value(this.draw(random), undefined);
+  }
+
+  override canShrinkWithoutContext(value: unknown): value is Scenario {
+    return typeof value === 'object' && value !== null && 'smmu-crosscheck' in value && 'steps' in value;
+  }
+
+  override shrink(value: Scenario): Stream<Value<Scenario>> {
+    return new Stream(valuesOf(shrinkScenario(value)));
+  }
+}
+
+/** Stories end well before this; a scenario stays short enough to read. */
+const STEPS_MAX = 60;
+
+function asidesOf(draw: Draw, theme: Theme): readonly Aside[] {
+  if (theme.asides === 'none') return [];
+  return draw.some(theme.asides === 'quiet' ? QUIET_ASIDES : ASIDES, 3);
+}
+
+function* valuesOf(from: Iterable<Scenario>): IterableIterator<Value<Scenario>> {
+  for (const scenario of from) yield new Value(scenario, undefined);
+}

@@ -1,0 +1,64 @@
+/** The stories a scenario may tell: by name, how often, and whether asides may disturb them. */
+import { commandErrors, errorInBatch } from './command-errors.ts';
+import { commandFetchAborts, commandQueueByHand, producerMoves, queueMisuse } from './command-queue.ts';
+import { batches, commands } from './commands.ts';
+import { contextFaults, faultControlsChange, oddFromTheStart } from './context-faults.ts';
+import { disabled, enableSteps } from './disabled.ts';
+import { eventOverflow, eventQueueElsewhere, eventQueueOff, interrupts, repeatedFaults } from './event-queue.ts';
+import { contiguous, geometry } from './geometry.ts';
+import { guards } from './guards.ts';
+import { permissions } from './permissions.ts';
+import { afterReset, registersIdle, registersRunning } from './registers.ts';
+import { acrossDisable, lateStructures, staleConfig } from './stale-config.ts';
+import { addressSpaces, staleTables } from './stale-tables.ts';
+import { sharedStructures, streamFaults } from './stream-faults.ts';
+import { streamRange, streamTableMoves } from './stream-table.ts';
+import { bigEndian, walkFaults } from './walk-faults.ts';
+import type { World } from './world.ts';
+
+export interface Theme {
+  readonly name: string;
+  readonly weight: number;
+  readonly story: (world: World) => void;
+  /** Which asides fit: any, only those that leave queues and events alone, or none. */
+  readonly asides: 'any' | 'quiet' | 'none';
+}
+
+export const THEMES: readonly Theme[] = [
+  { name: 'geometry', weight: 10, story: geometry, asides: 'any' },
+  { name: 'contiguous', weight: 3, story: contiguous, asides: 'quiet' },
+  { name: 'permissions', weight: 12, story: permissions, asides: 'any' },
+  { name: 'walk-faults', weight: 12, story: walkFaults, asides: 'any' },
+  { name: 'big-endian', weight: 2, story: bigEndian, asides: 'quiet' },
+  { name: 'context-faults', weight: 8, story: contextFaults, asides: 'any' },
+  { name: 'odd-from-the-start', weight: 7, story: oddFromTheStart, asides: 'quiet' },
+  { name: 'fault-controls', weight: 3, story: faultControlsChange, asides: 'any' },
+  { name: 'stream-faults', weight: 10, story: streamFaults, asides: 'any' },
+  { name: 'shared-structures', weight: 4, story: sharedStructures, asides: 'quiet' },
+  { name: 'stale-tables', weight: 9, story: staleTables, asides: 'any' },
+  { name: 'address-spaces', weight: 6, story: addressSpaces, asides: 'quiet' },
+  { name: 'stale-config', weight: 7, story: staleConfig, asides: 'any' },
+  { name: 'across-disable', weight: 4, story: acrossDisable, asides: 'quiet' },
+  { name: 'late-structures', weight: 3, story: lateStructures, asides: 'quiet' },
+  { name: 'commands', weight: 7, story: commands, asides: 'any' },
+  { name: 'batches', weight: 4, story: batches, asides: 'quiet' },
+  { name: 'command-errors', weight: 9, story: commandErrors, asides: 'any' },
+  { name: 'error-in-batch', weight: 2, story: errorInBatch, asides: 'quiet' },
+  { name: 'command-queue-by-hand', weight: 5, story: commandQueueByHand, asides: 'quiet' },
+  { name: 'command-fetch-aborts', weight: 2, story: commandFetchAborts, asides: 'quiet' },
+  { name: 'producer-moves', weight: 3, story: producerMoves, asides: 'quiet' },
+  { name: 'queue-misuse', weight: 1, story: queueMisuse, asides: 'none' },
+  { name: 'event-overflow', weight: 6, story: eventOverflow, asides: 'quiet' },
+  { name: 'event-queue-off', weight: 4, story: eventQueueOff, asides: 'quiet' },
+  { name: 'event-queue-elsewhere', weight: 4, story: eventQueueElsewhere, asides: 'quiet' },
+  { name: 'repeated-faults', weight: 3, story: repeatedFaults, asides: 'quiet' },
+  { name: 'interrupts', weight: 5, story: interrupts, asides: 'quiet' },
+  { name: 'registers-running', weight: 6, story: registersRunning, asides: 'quiet' },
+  { name: 'registers-idle', weight: 6, story: registersIdle, asides: 'none' },
+  { name: 'after-reset', weight: 4, story: afterReset, asides: 'quiet' },
+  { name: 'guards', weight: 7, story: guards, asides: 'quiet' },
+  { name: 'disabled', weight: 6, story: disabled, asides: 'quiet' },
+  { name: 'enable-steps', weight: 3, story: enableSteps, asides: 'quiet' },
+  { name: 'stream-range', weight: 5, story: streamRange, asides: 'any' },
+  { name: 'stream-table-moves', weight: 5, story: streamTableMoves, asides: 'quiet' },
+];
