@@ -1,6 +1,6 @@
 /**
  * What a step writes when its `set` says nothing: an STE, a CD, descriptors and register values that are valid on any SMMU with
- * stage 1, VMSAv8-64 with the 4 KiB granule and a 44-bit output size (an smaller OAS caps CD.IPS, 5.4), QEMU 7.2's among them.
+ * stage 1, VMSAv8-64 with the 4 KiB granule and a 44-bit output size (a smaller OAS caps CD.IPS, 5.4), QEMU 7.2's among them.
  */
 import type { CdFields } from './encode/cd.ts';
 import type { DescriptorFields } from './encode/descriptor.ts';
