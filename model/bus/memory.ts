@@ -5,6 +5,8 @@
  */
 
 export const PAGE_BYTES = 4096;
+/** `&` takes the low bits of any address below 2^53 exactly, and much faster than `%`. */
+const OFFSET_MASK = PAGE_BYTES - 1;
 
 export interface RamRegion {
   /** Physical address of the first byte, a multiple of 4096. */
@@ -72,7 +74,7 @@ export class Memory {
 
   /** Copies from physical `address`; false when any byte of it is not RAM (`into` is then unchanged). */
   read(address: number, into: Uint8Array): boolean {
-    const offset = address % PAGE_BYTES;
+    const offset = address & OFFSET_MASK;
     if (offset + into.length <= PAGE_BYTES) {
       const page = this.#page(address);
       if (page === undefined) return false;
@@ -83,7 +85,7 @@ export class Memory {
     }
     if (!this.#allThere(address, into.length)) return false;
     for (let done = 0; done < into.length;) {
-      const at = (address + done) % PAGE_BYTES;
+      const at = (address + done) & OFFSET_MASK;
       const count = Math.min(PAGE_BYTES - at, into.length - done);
       into.set(this.#page(address + done)!.bytes.subarray(at, at + count), done);
       done += count;
@@ -93,7 +95,7 @@ export class Memory {
 
   /** Copies to physical `address`; false when any byte of it is not RAM (nothing is then written). */
   write(address: number, data: Uint8Array): boolean {
-    const offset = address % PAGE_BYTES;
+    const offset = address & OFFSET_MASK;
     if (offset + data.length <= PAGE_BYTES) {
       const page = this.#page(address);
       if (page === undefined) return false;
@@ -105,7 +107,7 @@ export class Memory {
     }
     if (!this.#allThere(address, data.length)) return false;
     for (let done = 0; done < data.length;) {
-      const at = (address + done) % PAGE_BYTES;
+      const at = (address + done) & OFFSET_MASK;
       const count = Math.min(PAGE_BYTES - at, data.length - done);
       const page = this.#page(address + done)!;
       this.#touch(page);
@@ -119,7 +121,7 @@ export class Memory {
   readWords(address: number, into: Uint32Array, count: number): boolean {
     const page = this.#page(address);
     if (page === undefined) return false;
-    const offset = address % PAGE_BYTES;
+    const offset = address & OFFSET_MASK;
     for (let i = 0; i < count; i++) into[i] = page.view.getUint32(offset + 4 * i, true);
     return true;
   }
@@ -129,7 +131,7 @@ export class Memory {
     const page = this.#page(address);
     if (page === undefined) return false;
     this.#touch(page);
-    const offset = address % PAGE_BYTES;
+    const offset = address & OFFSET_MASK;
     for (let i = 0; i < count; i++) page.view.setUint32(offset + 4 * i, from[i]!, true);
     return true;
   }
@@ -141,7 +143,7 @@ export class Memory {
   }
 
   #allThere(address: number, bytes: number): boolean {
-    for (let at = address - (address % PAGE_BYTES); at < address + bytes; at += PAGE_BYTES) {
+    for (let at = address - (address & OFFSET_MASK); at < address + bytes; at += PAGE_BYTES) {
       if (this.#page(at) === undefined) return false;
     }
     return true;

@@ -3,10 +3,11 @@
  * global and tagged by ASET. It never expires anything by itself while it can grow, so stale translations last until a TLBI.
  *
  * How it is fast:
- * - Open addressing in typed arrays with a probe window of 8. No tombstones: an entry is removed by setting its birth to 0, and a
- *   slot that was never used ends a probe.
+ * - Open addressing in typed arrays with a probe window of 8.
  * - Every entry knows its birth, the number of invalidations before it. Invalidating everything, or an ASID, records "now":
  *   entries born earlier no longer match. Nothing is visited.
+ * - A slot born before the last invalidate-all ends a probe: whatever was inserted since would have taken it. A single entry
+ *   that is removed keeps its birth and loses its tag.
  * - Entries of one address and class, whatever their ASID, are linked in buckets, so that invalidation by VA for all ASIDs
  *   visits candidates only.
  * - Classes that have had no entry since the last invalidate-all are not probed.
@@ -29,8 +30,8 @@ const SLOTS_MAX = 2 ** 20;
 const GLOBAL = 0x1_0000;
 const CLASS_SHIFT = 17;
 
-const NEVER_USED = -1;
-const REMOVED = 0;
+/** The tag of a removed entry: no class has it. */
+const REMOVED = -1;
 const NOT_LINKED = -2;
 const END = -1;
 
@@ -196,15 +197,17 @@ export class Tlb {
   #sweep(entryClass: number, firstPage: number, lastPage: number, asid: number): void {
     for (let slot = 0; slot <= this.#slotMask; slot++) {
       const tag = this.#tag[slot]!;
-      if (this.#birth[slot]! <= REMOVED || tag >>> CLASS_SHIFT !== entryClass) continue;
+      if (tag >> CLASS_SHIFT !== entryClass || this.#birth[slot]! <= this.#allFlushed) continue;
       if (asid >= 0 && (tag & GLOBAL) === 0 && (tag & 0xffff) !== asid) continue;
       const page = this.#keyHigh[slot]! * 2 ** 20 + (this.#keyLow[slot]! >>> 12);
-      if (page >= firstPage && page <= lastPage) this.#birth[slot] = REMOVED;
+      if (page >= firstPage && page <= lastPage) this.#remove(slot);
     }
   }
 
   #remove(slot: number): void {
-    if (slot >= 0) this.#birth[slot] = REMOVED;
+    if (slot < 0) return;
+    this.#unlink(slot);
+    this.#tag[slot] = REMOVED;
   }
 
   #removeBucket(keyHigh: number, keyLow: number, entryClass: number): void {
@@ -216,8 +219,7 @@ export class Tlb {
         this.#keyHigh[slot] === keyHigh &&
         this.#tag[slot]! >>> CLASS_SHIFT === entryClass
       ) {
-        this.#birth[slot] = REMOVED;
-        this.#unlink(slot);
+        this.#remove(slot);
       }
       slot = next;
     }
@@ -231,12 +233,12 @@ export class Tlb {
     let slot = hash(keyHigh, keyLow, tag) & this.#slotMask;
     for (let i = 0; i < WINDOW; i++) {
       const birth = this.#birth[slot]!;
-      if (birth === NEVER_USED) return -1;
+      if (birth <= this.#allFlushed) return -1;
       if (
         this.#keyLow[slot] === keyLow &&
         this.#tag[slot] === tag &&
         this.#keyHigh[slot] === keyHigh &&
-        this.#alive(birth, tag)
+        this.#asidAlive(birth, tag)
       ) {
         return slot;
       }
@@ -245,8 +247,12 @@ export class Tlb {
     return -1;
   }
 
+  /** Whether a slot holds an entry that can match. */
   #alive(birth: number, tag: number): boolean {
-    if (birth <= this.#allFlushed) return false;
+    return birth > this.#allFlushed && tag !== REMOVED && this.#asidAlive(birth, tag);
+  }
+
+  #asidAlive(birth: number, tag: number): boolean {
     if ((tag & GLOBAL) !== 0) return true;
     const asid = tag & 0xffff;
     return birth > this.#asidFlushed[asid >>> 8]![asid & 0xff]!;
@@ -292,8 +298,7 @@ export class Tlb {
     for (;;) {
       for (let i = 0; i < WINDOW; i++) {
         const slot = (hashed + i) & this.#slotMask;
-        const birth = this.#birth[slot]!;
-        if (birth <= REMOVED || !this.#alive(birth, this.#tag[slot]!)) return slot;
+        if (!this.#alive(this.#birth[slot]!, this.#tag[slot]!)) return slot;
       }
       if (this.#slotMask + 1 >= SLOTS_MAX) {
         this.#victim = (this.#victim + 1) % WINDOW;
@@ -312,7 +317,7 @@ export class Tlb {
     const attributes = this.#attributes;
     this.#allocate(2 * (this.#slotMask + 1));
     for (let old = 0; old < birth.length; old++) {
-      if (birth[old]! <= REMOVED || !this.#alive(birth[old]!, tag[old]!)) continue;
+      if (!this.#alive(birth[old]!, tag[old]!)) continue;
       const slot = this.#emptySlot(hash(keyHigh[old]!, keyLow[old]!, tag[old]!));
       if (slot >= 0)
         this.#put(slot, keyHigh[old]!, keyLow[old]!, tag[old]!, birth[old]!, address[old]!, attributes[old]!);
@@ -323,7 +328,7 @@ export class Tlb {
   #emptySlot(hashed: number): number {
     for (let i = 0; i < WINDOW; i++) {
       const slot = (hashed + i) & this.#slotMask;
-      if (this.#birth[slot] === NEVER_USED) return slot;
+      if (this.#birth[slot]! <= this.#allFlushed) return slot;
     }
     return -1;
   }
@@ -333,7 +338,7 @@ export class Tlb {
     this.#keyHigh = new Int32Array(slots);
     this.#keyLow = new Int32Array(slots);
     this.#tag = new Int32Array(slots);
-    this.#birth = new Float64Array(slots).fill(NEVER_USED);
+    this.#birth = new Float64Array(slots);
     this.#address = new Float64Array(slots);
     this.#attributes = new Uint8Array(slots);
     this.#bucket = new Int32Array(slots).fill(END);
