@@ -117,12 +117,14 @@ class Judge {
     const env: Environment = { features: this.#features, id: this.#trace.idRegisters, now: at, memory: this.#memory };
     const settled = action.op === 'settle';
     this.#commit(at, this.#advance(env, settled));
-    const interrupts = this.#interrupts(observation, settled);
-    if (!('accepted' in interrupts)) return { ...interrupts, action: at };
-    this.#states = interrupts.accepted.map((a) => a.state);
     const comparison = this.#compare(env, action, observation);
     if (comparison.accepted.length === 0) return this.#violation(at, observation, comparison);
-    const states = distinct(comparison.accepted.map((a) => a.state));
+    this.#commit(at, distinct(comparison.accepted.map((a) => a.state)));
+    // What the action set off may already have raised the interrupts seen with it.
+    if (observation.interrupts.length > 0 && !settled) this.#commit(at, this.#advance(env, false));
+    const interrupts = this.#interrupts(observation, settled);
+    if (!('states' in interrupts)) return { ...interrupts, action: at };
+    const states = distinct(interrupts.states);
     if (states.length > STATES_MAX) throw new Undetermined(`more than ${STATES_MAX} possible states`);
     this.#commit(at, states);
     this.#credit(at, observation, comparison, interrupts.rules);
@@ -177,18 +179,19 @@ class Judge {
   #interrupts(
     observation: Observation,
     settled: boolean,
-  ): { accepted: Accepted[]; rules: RuleId[] } | Omit<Violation, 'action'> {
-    const accepted: Accepted[] = [];
+  ): { states: readonly State[]; rules: readonly RuleId[] } | Omit<Violation, 'action'> {
+    if (observation.interrupts.length === 0 && !settled) return { states: this.#states, rules: [] };
+    const states: State[] = [];
     const rules = new Set<RuleId>();
     let problem: Omit<Violation, 'action'> | undefined;
     for (const state of this.#states) {
       const next = state.copy();
       const broken = takeInterrupts(next, observation, settled, rules);
-      if (broken === undefined) accepted.push({ state: next, rules: [] });
+      if (broken === undefined) states.push(next);
       else problem ??= broken;
     }
-    if (accepted.length === 0 && problem !== undefined) return problem;
-    return { accepted, rules: [...rules] };
+    if (states.length === 0 && problem !== undefined) return problem;
+    return { states, rules: [...rules] };
   }
 
   #compare(env: Environment, action: Action, observation: Observation): Comparison {
@@ -264,6 +267,7 @@ class Judge {
     for (const state of this.#states) {
       const result = transactionOutcomes(transaction, state, this.#memory, this.#features, env.now);
       forgotten.push(...result.forgotten);
+      this.#chaos ??= result.unknown;
       for (const outcome of result.outcomes) {
         outcomes.push(outcome);
         if (!this.#agrees(action, outcome, observation)) continue;

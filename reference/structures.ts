@@ -35,6 +35,8 @@ export interface FetchResult<T> {
   readonly aborts: readonly FetchAbort[];
   /** Rules of invalidations that made an old value impossible. */
   readonly forgotten: readonly RuleId[];
+  /** The scenario does not say what one of the fetches reads: nothing is known of what follows from it. */
+  readonly unknown: string | undefined;
 }
 
 const STE_BYTES = 64n;
@@ -61,6 +63,7 @@ export function fetchSte(state: State, memory: Memory, streamId: number, horizon
   const seen: Fetched<Ste>[] = [];
   const aborts: FetchAbort[] = [];
   const forgotten: RuleId[] = [];
+  let unknown: string | undefined;
   for (const table of state.tables) {
     const current = table.to === FOREVER;
     if (!current && table.to <= since) {
@@ -71,8 +74,9 @@ export function fetchSte(state: State, memory: Memory, streamId: number, horizon
     if (!table.linear) throw new Undetermined('a 2-level Stream table');
     const address = table.base + BigInt(streamId) * STE_BYTES;
     if (memory.backing(address) !== 'ram') {
-      if (memory.backing(address) === 'elsewhere') throw new Undetermined('a Stream table outside RAM');
-      if (current) aborts.push({ address, rules: ['STRTAB-034', 'STRTAB-002', 'EVT-183', 'EVT-185', 'CACHE-010'] });
+      if (memory.backing(address) === 'elsewhere') unknown ??= 'a Stream table outside RAM';
+      else if (current)
+        aborts.push({ address, rules: ['STRTAB-034', 'STRTAB-002', 'EVT-183', 'EVT-185', 'CACHE-010'] });
       continue;
     }
     const result = assemble(state, memory, address, Math.max(since, table.from - 1), table.to, horizon);
@@ -87,7 +91,7 @@ export function fetchSte(state: State, memory: Memory, streamId: number, horizon
       seen.push({ structure, since: option.since, until: option.until, stale: option.stale || !current, rules });
     }
   }
-  return { seen, aborts, forgotten };
+  return { seen, aborts, forgotten, unknown };
 }
 
 /**
@@ -107,6 +111,7 @@ export function fetchCd(
   const seen: Fetched<Cd>[] = [];
   const aborts: FetchAbort[] = [];
   const forgotten: RuleId[] = [];
+  let unknown: string | undefined;
   const visited = new Set<string>();
   for (const ste of stes) {
     const address = ste.structure.s1ContextPtr;
@@ -115,8 +120,8 @@ export function fetchCd(
     if (visited.has(key)) continue;
     visited.add(key);
     if (memory.backing(address) !== 'ram') {
-      if (memory.backing(address) === 'elsewhere') throw new Undetermined('a CD outside RAM');
-      aborts.push({ address, rules: ['CD-023', 'CACHE-011', 'EVT-190', 'EVT-045', ...ste.rules] });
+      if (memory.backing(address) === 'elsewhere') unknown ??= 'a CD outside RAM';
+      else aborts.push({ address, rules: ['CD-023', 'CACHE-011', 'EVT-190', 'EVT-045', ...ste.rules] });
       continue;
     }
     // Before the STE pointed at it the CD was not reachable, so it cannot have been read (3.21.3).
@@ -136,7 +141,7 @@ export function fetchCd(
       });
     }
   }
-  return { seen, aborts, forgotten };
+  return { seen, aborts, forgotten, unknown };
 }
 
 interface Assembled {

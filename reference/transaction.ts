@@ -46,6 +46,8 @@ export interface TransactionOutcome {
 export interface TransactionOutcomes {
   readonly outcomes: readonly TransactionOutcome[];
   readonly forgotten: readonly RuleId[];
+  /** Why there may be others that the scenario does not determine. */
+  readonly unknown: string | undefined;
 }
 
 const ABORT: TransactionResult = { kind: 'abort' };
@@ -78,6 +80,7 @@ class Procedure {
   readonly #horizon: number | undefined;
   readonly #outcomes: TransactionOutcome[] = [];
   readonly #forgotten: RuleId[] = [];
+  #unknown: string | undefined;
 
   constructor(t: Transaction, state: State, memory: Memory, f: Features, horizon: number | undefined) {
     this.#t = t;
@@ -90,7 +93,7 @@ class Procedure {
   run(): TransactionOutcomes {
     if (translating(this.#state)) this.#translate();
     else this.#disabled();
-    return { outcomes: this.#outcomes, forgotten: this.#forgotten };
+    return { outcomes: this.#outcomes, forgotten: this.#forgotten, unknown: this.#unknown };
   }
 
   #add(
@@ -166,6 +169,7 @@ class Procedure {
     ];
     const steFetch = fetchSte(this.#state, this.#memory, streamId, this.#horizon);
     this.#forgotten.push(...steFetch.forgotten);
+    this.#unknown ??= steFetch.unknown;
     if (streamId >= 2 ** table.log2Size) this.#badStreamId(common);
     else if (table.aboveOas) {
       const source = {
@@ -262,6 +266,7 @@ class Procedure {
   #stage1(stes: readonly Fetched<Ste>[], common: readonly RuleId[]): void {
     const cdFetch = fetchCd(this.#state, this.#memory, this.#t.streamId, stes, this.#f, this.#horizon);
     this.#forgotten.push(...cdFetch.forgotten);
+    this.#unknown ??= cdFetch.unknown;
     for (const abort of cdFetch.aborts) {
       this.#abortWith(
         'F_CD_FETCH',
@@ -373,6 +378,7 @@ class Procedure {
       else if (root.cd.aset === cd.structure.aset) found.push(...walker.walk(root, address, true));
     }
     this.#forgotten.push(...walker.forgotten);
+    this.#unknown ??= walker.unknown;
     const legal = judgeCd(cd.structure, this.#f, ste.structure.s1Stalld);
     const rules: RuleId[] = [...common, ...(legal === 'outside' ? [] : legal.rules)];
     const stale = ste.stale || cd.stale;

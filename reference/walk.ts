@@ -113,6 +113,8 @@ export class Walker {
   readonly #features: Features;
   /** Rules of invalidations that made some old value impossible. */
   readonly forgotten: RuleId[] = [];
+  /** The scenario does not say what some descriptor fetch reads. */
+  unknown: string | undefined = undefined;
 
   constructor(state: State, memory: Memory, features: Features) {
     this.#state = state;
@@ -160,7 +162,10 @@ export class Walker {
     const address = path.table + at * 8n;
     const canFetch = path.until === FOREVER;
     if (this.#memory.backing(address) !== 'ram') {
-      if (this.#memory.backing(address) === 'elsewhere') throw new Undetermined('a translation table outside RAM');
+      if (this.#memory.backing(address) === 'elsewhere') {
+        this.unknown = 'a translation table outside RAM';
+        return [];
+      }
       if (!canFetch || step.globalOnly || !this.#mayWalk(step, path)) return [];
       const rules: RuleId[] = [...path.rules, 'EVT-114', 'EVT-121', 'EVT-193', 'CACHE-059', 'CD-130', 'CD-131'];
       return [{ kind: 'fault', event: 'F_WALK_EABT', fetchAddress: address, stale: path.stale, rules }];
