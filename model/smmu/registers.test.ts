@@ -239,3 +239,17 @@ test('reset returns registers and memory to where they began', () => {
   expect(d.peek(0x4010_0040, 1)).toEqual(new Uint32Array([0]));
   expect(d.dmaRead(1, 0x4100_0008).data).toBe(0x4100_0008);
 });
+
+test('reset empties the caches and forgets interrupts', () => {
+  const d = Driver.mapped();
+  d.dmaRead(1, 0x1000);
+  d.dmaRead(2, 0);
+  d.system.reset();
+  expect(d.system.takeInterrupts()).toEqual([]);
+  // Everything is laid out anew, CD and leaf elsewhere; a cached STE, CD or leaf would show.
+  d.boot({});
+  d.ste(1, [55, 6, 0x4014_0040 / 64]);
+  d.cd(1, [63, 48, 1]);
+  d.map(0x1000, 0x4100_8000, 3, 1);
+  expect(d.dmaRead(1, 0x1000).data).toBe(0x4100_8000);
+});

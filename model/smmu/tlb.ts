@@ -84,8 +84,9 @@ export class Tlb {
 
   /** As new. */
   reset(): void {
-    this.#allocate(SLOTS_INITIAL);
+    if (this.#slotMask !== SLOTS_INITIAL - 1) this.#allocate(SLOTS_INITIAL);
     this.invalidateAll();
+    this.#victim = 0;
   }
 
   /** The leaf entry for an input address, or -1: of any size, of this ASID or global in this ASET. */
@@ -363,7 +364,7 @@ export class Tlb {
 }
 
 function hash(keyHigh: number, keyLow: number, tag: number): number {
-  let x = Math.imul(keyLow >>> 12, 0x9e37_79b1) ^ Math.imul(keyHigh, 0x85eb_ca77) ^ Math.imul(tag, 0xc2b2_ae3d);
-  x = Math.imul(x ^ (x >>> 15), 0x2c1b_3c6d);
-  return (x ^ (x >>> 13)) >>> 0;
+  let x = Math.imul((keyLow >>> 12) ^ Math.imul(keyHigh, 0x85eb_ca77) ^ Math.imul(tag, 0xc2b2_ae3d), 0x9e37_79b1);
+  x ^= x >>> 15;
+  return (x ^ (x >>> 7)) >>> 0;
 }
