@@ -35,6 +35,7 @@ const KEPT_OVER_RESET_8 = [0x68n, STRTAB_BASE, 0x90n, 0xa0n, 0xb0n];
 const STAGE_ADDRESS = RAM_BASE + RAM_BYTES - 0x1000n;
 const STAGE_RANGE: DirtyRange = { from: Number(RAM_BYTES) - 0x1000, to: Number(RAM_BYTES) };
 const UNMAPPED_ADDRESS = 0x7000_0000n;
+const FDT_MAGIC = 0xd00dfeed;
 const SENTINEL = Uint8Array.of(0xa5, 0x5a, 0xc3, 0x3c);
 
 const EDU_SLOTS = [1, 2];
@@ -50,6 +51,7 @@ export class Machine {
   readonly devices: readonly Edu[] = EDU_SLOTS.map((slot) => new Edu(slot));
   readonly #options: QemuOptions;
   readonly #qmp: QmpLink;
+  #deviceTree: DirtyRange = { from: 0, to: 0 };
   /** Of the SMMU's outputs, by GIC input. */
   readonly interrupts = new Map<number, Interrupt>();
   version: QmpVersion = { major: 0, minor: 0, micro: 0, package: '' };
@@ -143,6 +145,7 @@ export class Machine {
       throw new MachineLost(`no reset: ${await this.#lost(this.link.failed, firstLine(error))}`);
     }
     this.#configureDevices();
+    restore(this.link, this.#deviceTree);
     await this.#mustFlush();
     this.link.discardInterrupts();
   }
@@ -180,6 +183,7 @@ export class Machine {
 
   async #bringUp(): Promise<void> {
     this.version = await this.#qmp.handshake();
+    await this.#findDeviceTree();
     const gic = await this.#findInterrupts();
     this.link.interceptInputs(gic);
     this.#configureDevices();
@@ -194,6 +198,15 @@ export class Machine {
 
   #configureDevices(): void {
     for (const device of this.devices) device.configure(this.link);
+  }
+
+  /** QEMU puts the device tree, with new random seeds in it, at the start of RAM at every reset; scenarios have zeros there. */
+  async #findDeviceTree(): Promise<void> {
+    this.link.readMemory(RAM_BASE, 8);
+    const { answers } = await this.#mustFlush();
+    const header = answers[0] === undefined ? new Uint8Array(8) : bytesOf(answers[0]);
+    const view = new DataView(header.buffer);
+    if (view.getUint32(0) === FDT_MAGIC) this.#deviceTree = { from: 0, to: view.getUint32(4) };
   }
 
   /** Finds the SMMU and the GIC inputs it is wired to; the GIC's QOM path. */
@@ -272,6 +285,8 @@ function commandLine(options: QemuOptions): string[] {
   return [
     ...['-machine', `${options.machine},iommu=smmuv3`, '-m', `${RAM_BYTES >> 20n}M`],
     ...['-accel', 'tcg', '-cpu', 'max,start-powered-off=on', '-icount', 'shift=0,sleep=off'],
+    // Flash lies where scenarios have nothing. So set it takes no writes of devices, and reads as zeros: as nothing would.
+    ...['-global', 'driver=cfi.pflash01,property=secure,value=on'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-serial', 'none'],
     ...EDU_SLOTS.flatMap((slot) => ['-device', `edu,addr=${slot},dma_mask=0xffffffffffffffff`]),
     ...['-chardev', `socket,id=qtest,fd=${QTEST_FD}`, '-object', 'qtest,id=qtest0,chardev=qtest,log=none'],

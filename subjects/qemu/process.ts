@@ -89,21 +89,31 @@ export class QemuProcess {
   /** SIGKILL, and wait until the process is gone. Harmless when it already is. */
   async kill(): Promise<Exit> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
-    return this.exit;
+    return this.#awaitExit();
   }
 
   /** One line on how the process ended. Waits for that; a process that does not end by itself is killed. */
   async obituary(): Promise<string> {
-    let late: NodeJS.Timeout | undefined;
-    const timeout = new Promise<undefined>((done) => (late = setTimeout(() => done(undefined), EXIT_WAIT_MS)));
-    const exit = await Promise.race([this.exit, timeout]);
+    let tookTooLong = false;
+    const late = setTimeout(() => {
+      tookTooLong = true;
+      this.#child.kill('SIGKILL');
+    }, EXIT_WAIT_MS);
+    const exit = await this.#awaitExit();
     clearTimeout(late);
-    if (exit === undefined) {
-      await this.kill();
-      return `closed its socket without ending${this.#lastWords()}`;
-    }
+    if (tookTooLong) return `closed its socket without ending${this.#lastWords()}`;
     const how = exit.signal === null ? `ended with status ${exit.code}` : `was ended by ${exit.signal}`;
     return how + this.#lastWords();
+  }
+
+  /** Keeps our process alive meanwhile: nothing about the child does. */
+  async #awaitExit(): Promise<Exit> {
+    const hold = setInterval(() => undefined, 60_000);
+    try {
+      return await this.exit;
+    } finally {
+      clearInterval(hold);
+    }
   }
 
   /** The end of what it wrote to stderr, as the tail of a one-line message. */
