@@ -112,13 +112,9 @@ export function fetchCd(
   const aborts: FetchAbort[] = [];
   const forgotten: RuleId[] = [];
   let unknown: string | undefined;
-  const visited = new Set<string>();
-  for (const ste of stes) {
+  for (const ste of byPointer(stes)) {
     const address = ste.structure.s1ContextPtr;
     if (address >> BigInt(f.oas) !== 0n) continue;
-    const key = `${address}:${ste.since}`;
-    if (visited.has(key)) continue;
-    visited.add(key);
     if (memory.backing(address) !== 'ram') {
       if (memory.backing(address) === 'elsewhere') unknown ??= 'a CD outside RAM';
       else aborts.push({ address, rules: ['CD-023', 'CACHE-011', 'EVT-190', 'EVT-045', ...ste.rules] });
@@ -195,4 +191,17 @@ function assemble(
 function seenWhileEnabled(state: State, from: number, to: number): boolean {
   if (to === FOREVER) return true;
   return state.tables.some((table) => table.from < to && table.to > from);
+}
+
+/** STEs that point at the same place since the same time count once, for as long as any of them. */
+function byPointer(stes: readonly Fetched<Ste>[]): Fetched<Ste>[] {
+  const groups = new Map<string, Fetched<Ste>>();
+  for (const ste of stes) {
+    const key = `${ste.structure.s1ContextPtr}:${ste.since}`;
+    const known = groups.get(key);
+    if (known === undefined || known.until < ste.until || (known.stale && !ste.stale)) {
+      groups.set(key, known === undefined ? ste : { ...ste, until: Math.max(known.until, ste.until) });
+    }
+  }
+  return [...groups.values()];
 }
