@@ -28,11 +28,14 @@ function checkCapabilities(can: unknown): string | undefined {
   for (const flag of ['substreams', 'attributes', 'memoryAborts']) {
     if (typeof can[flag] !== 'boolean') return `capabilities.${flag} is not true or false`;
   }
-  const { streams, dmaBytesMax, registerAccessBytes } = can;
+  const { streams, dmaBytesMax, dmaAddressBits, registerAccessBytes } = can;
   if (streams !== undefined && !(Array.isArray(streams) && streams.length > 0 && streams.every(isStreamId))) {
     return 'capabilities.streams is neither undefined nor a list of StreamIDs';
   }
   if (!Number.isInteger(dmaBytesMax) || Number(dmaBytesMax) < 1) return 'capabilities.dmaBytesMax is not 1 or more';
+  if (dmaAddressBits !== undefined && !(Number.isInteger(dmaAddressBits) && Number(dmaAddressBits) <= 64)) {
+    return 'capabilities.dmaAddressBits is neither undefined nor 64 or less';
+  }
   if (!Array.isArray(registerAccessBytes) || !registerAccessBytes.every((bytes) => ACCESS_BYTES.includes(bytes))) {
     return 'capabilities.registerAccessBytes is not a list of 1, 2, 4, 8';
   }

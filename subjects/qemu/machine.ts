@@ -5,7 +5,13 @@
  * scenario/memory-map.ts says. QEMU's system reset empties the SMMU's caches but keeps RAM and some of the registers; those are
  * cleared first, by hand, so that a used machine answers as a new one.
  */
-import { RAM_BASE, RAM_BYTES } from '../../scenario/memory-map.ts';
+import {
+  EVENTQ_BASE as EVENTQ_ADDRESS,
+  HOLE_BASE,
+  RAM_BASE,
+  RAM_BYTES,
+  STRTAB_BASE as STRTAB_ADDRESS,
+} from '../../scenario/memory-map.ts';
 import type { IdRegisters, Interrupt } from '../../scenario/trace.ts';
 import { SubjectError, firstLine } from '../errors.ts';
 import { Edu } from './edu.ts';
@@ -26,15 +32,24 @@ const ID_OFFSETS = { IDR0: 0x00, IDR1: 0x04, IDR2: 0x08, IDR3: 0x0c, IDR4: 0x10,
 const CR0 = 0x20n;
 const GBPA = 0x44n;
 const STRTAB_BASE = 0x80n;
+const STRTAB_BASE_CFG = 0x88n;
+const EVENTQ_BASE = 0xa0n;
+const EVENTQ_PROD = 0x100a8n;
+const CR0_SMMUEN = 1n;
+const CR0_EVENTQEN = 4n;
 const GBPA_UPDATE_AND_RESET_VALUE = 0x8000_1000n;
 /** Registers that QEMU's system reset leaves as they are: CR1, CR2, the IRQ configurations, table and queue bases. */
-const KEPT_OVER_RESET_4 = [0x28n, 0x2cn, 0x70n, 0x74n, 0x88n, 0xb8n, 0xbcn];
-const KEPT_OVER_RESET_8 = [0x68n, STRTAB_BASE, 0x90n, 0xa0n, 0xb0n];
+const KEPT_OVER_RESET_4 = [0x28n, 0x2cn, 0x70n, 0x74n, STRTAB_BASE_CFG, 0xb8n, 0xbcn];
+const KEPT_OVER_RESET_8 = [0x68n, STRTAB_BASE, 0x90n, EVENTQ_BASE, 0xb0n];
 
 /** The page through which the devices' buffers are loaded and dumped while no program runs. */
 const STAGE_ADDRESS = RAM_BASE + RAM_BYTES - 0x1000n;
 const STAGE_RANGE: DirtyRange = { from: Number(RAM_BYTES) - 0x1000, to: Number(RAM_BYTES) };
-const UNMAPPED_ADDRESS = 0x7000_0000n;
+const EVENTQ_LOG2SIZE = 5n;
+const EVENTQ_RANGE: DirtyRange = {
+  from: Number(EVENTQ_ADDRESS - RAM_BASE),
+  to: Number(EVENTQ_ADDRESS - RAM_BASE) + (32 << Number(EVENTQ_LOG2SIZE)),
+};
 const FDT_MAGIC = 0xd00dfeed;
 const SENTINEL = Uint8Array.of(0xa5, 0x5a, 0xc3, 0x3c);
 
@@ -57,6 +72,8 @@ export class Machine {
   version: QmpVersion = { major: 0, minor: 0, micro: 0, package: '' };
   idRegisters: IdRegisters = { IDR0: 0, IDR1: 0, IDR2: 0, IDR3: 0, IDR4: 0, IDR5: 0, IIDR: 0, AIDR: 0 };
   registerAccessBytes: readonly AccessBytes[] = [];
+  /** Input addresses of more bits than this do not reach the SMMU; undefined: all 64 bits do. */
+  dmaAddressBits: number | undefined;
   /** What an aborted DMA read leaves in the device's buffer. */
   abortLeaves: 'zeros' | 'old data' = 'zeros';
 
@@ -193,7 +210,8 @@ export class Machine {
     await this.#mustFlush();
     for (const device of this.devices) await this.#learnInterrupt(device);
     await this.#learnAbort();
-    await this.reset([STAGE_RANGE]);
+    await this.#learnAddressBits();
+    await this.reset([STAGE_RANGE, EVENTQ_RANGE]);
   }
 
   #configureDevices(): void {
@@ -271,13 +289,45 @@ export class Machine {
     const device = this.devices[0];
     if (device === undefined) return;
     await this.loadBuffer(device, SENTINEL);
-    device.startRead(this.link, UNMAPPED_ADDRESS, 0, SENTINEL.length);
+    device.startRead(this.link, HOLE_BASE, 0, SENTINEL.length);
     await this.#mustFlush(device);
     device.acknowledge(this.link);
     const left = await this.dumpBuffer(device, SENTINEL.length);
     if (left.every((byte) => byte === 0)) this.abortLeaves = 'zeros';
     else if (left.every((byte, index) => byte === SENTINEL[index])) this.abortLeaves = 'old data';
     else throw new Error('a DMA read of unmapped memory brought data');
+  }
+
+  /**
+   * Finds the input addresses that reach the SMMU, by whether it records an event: with a Stream table of zeros every access
+   * it sees is one with a bad STE.
+   */
+  async #learnAddressBits(): Promise<void> {
+    this.link.write(8, SMMU_BASE + STRTAB_BASE, STRTAB_ADDRESS);
+    this.link.write(4, SMMU_BASE + STRTAB_BASE_CFG, 5n);
+    this.link.write(8, SMMU_BASE + EVENTQ_BASE, EVENTQ_ADDRESS | EVENTQ_LOG2SIZE);
+    this.link.write(4, SMMU_BASE + CR0, CR0_SMMUEN | CR0_EVENTQEN);
+    let reached = 0;
+    let beyond = 65;
+    while (beyond - reached > 1) {
+      const bits = (reached + beyond) >> 1;
+      if (await this.#recordsEvent(1n << BigInt(bits - 1))) reached = bits;
+      else beyond = bits;
+    }
+    // Not even the lowest: this SMMU does not record such events, and nothing was learnt.
+    this.dmaAddressBits = reached === 0 || reached === 64 ? undefined : reached;
+  }
+
+  async #recordsEvent(address: bigint): Promise<boolean> {
+    const device = this.devices[0];
+    if (device === undefined) return false;
+    this.link.read(4, SMMU_BASE + EVENTQ_PROD);
+    device.startRead(this.link, address, 0, 1);
+    const before = await this.#mustFlush(device);
+    device.acknowledge(this.link);
+    this.link.read(4, SMMU_BASE + EVENTQ_PROD);
+    const after = await this.#mustFlush();
+    return before.answers[0]?.text !== after.answers[1]?.text;
   }
 }
 

@@ -65,6 +65,7 @@ class QemuSubject implements Subject {
       substreams: false,
       attributes: false,
       dmaBytesMax: DMA_BYTES_MAX,
+      ...(machine.dmaAddressBits === undefined ? {} : { dmaAddressBits: machine.dmaAddressBits }),
       registerAccessBytes: machine.registerAccessBytes,
       memoryAborts: false,
     };

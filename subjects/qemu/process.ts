@@ -94,14 +94,14 @@ export class QemuProcess {
 
   /** One line on how the process ended. Waits for that; a process that does not end by itself is killed. */
   async obituary(): Promise<string> {
-    let tookTooLong = false;
-    const late = setTimeout(() => {
-      tookTooLong = true;
+    const late: string[] = [];
+    const timer = setTimeout(() => {
+      late.push('killed');
       this.#child.kill('SIGKILL');
     }, EXIT_WAIT_MS);
     const exit = await this.#awaitExit();
-    clearTimeout(late);
-    if (tookTooLong) return `closed its socket without ending${this.#lastWords()}`;
+    clearTimeout(timer);
+    if (late.length > 0) return `closed its socket without ending${this.#lastWords()}`;
     const how = exit.signal === null ? `ended with status ${exit.code}` : `was ended by ${exit.signal}`;
     return how + this.#lastWords();
   }

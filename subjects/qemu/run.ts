@@ -63,7 +63,7 @@ class ProgramRun {
   readonly #program: Program;
   readonly #plans: ReadonlyMap<number, { device: Edu; plan: SlotPlan }>;
   readonly #slots: ReadonlyMap<Action, Slotted>;
-  #drafts: Draft[] = [];
+  readonly #drafts: Draft[] = [];
   #sent: Sent[] = [];
 
   constructor(machine: Machine, program: Program) {
