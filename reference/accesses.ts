@@ -4,9 +4,9 @@
 import type { Action } from '../scenario/steps.ts';
 import type { Observation } from '../scenario/trace.ts';
 import type { Accepted, Comparison } from './judge.ts';
-import { type Context, readWord, type ReadOption, writeWord } from './registers.ts';
+import { type Context, idWindow, readWord, type ReadOption, writeWord } from './registers.ts';
 import type { RuleId } from './rules/ids.ts';
-import { CMDQ_BASE, EVENTQ_BASE, type State, STRTAB_BASE } from './state.ts';
+import { CMDQ_BASE, CMDQ_CONS, CR0ACK, EVENTQ_BASE, EVENTQ_PROD, SMMUEN, type State, STRTAB_BASE } from './state.ts';
 import type { Permitted } from './verdict.ts';
 
 type RegisterAction = Extract<Action, { op: 'read-register' | 'write-register' }>;
@@ -80,10 +80,12 @@ function judgeRead(
       const text = `${hex(option.value & option.known)}${option.known === full(bytes) ? '' : ` (known bits ${hex(option.known)})`}`;
       permitted.set(text, { outcome: text, rules: option.rules });
       if (outcome.kind !== 'value' || ((outcome.value ^ option.value) & option.known) !== 0n) continue;
-      accepted.push({ state, rules: option.rules });
+      accepted.push({ state: learnt(state, action, outcome.value), rules: option.rules });
     }
   }
   const members = [...permitted.values()];
+  if (members.length > 1 && abortRule === undefined)
+    accepted.forEach((a, at) => (accepted[at] = { ...a, rules: [...a.rules, ...lagging(offset)] }));
   return {
     accepted: unique(accepted),
     permitted: members,
@@ -91,6 +93,22 @@ function judgeRead(
     rule: members[0]?.rules.at(-1) ?? 'REG-001',
     pass: 'unpred',
   };
+}
+
+/** An ID register outside the architecture shows its constant the first time it is read. */
+function learnt(state: State, action: Extract<Action, { op: 'read-register' }>, value: bigint): State {
+  if (action.bytes !== 4 || !idWindow(action.offset) || state.regs[action.offset] !== undefined) return state;
+  const next = state.copy();
+  next.set(action.offset, Number(value), ['REG-094']);
+  return next;
+}
+
+/** Rules that let an index be behind while work is under way. */
+function lagging(offset: number): RuleId[] {
+  if (offset === CMDQ_CONS) return ['CMDQ-031'];
+  if (offset === EVENTQ_PROD) return ['EVQ-055'];
+  if (offset === CR0ACK) return ['ACK-013'];
+  return [];
 }
 
 function full(bytes: number): bigint {
@@ -106,7 +124,9 @@ function unique(accepted: readonly Accepted[]): Accepted[] {
 function readOptions(state: State, context: Context, offset: number, bytes: number, kind: Shape): Option[] {
   switch (kind) {
     case 'word':
-      return readWord(state, context, offset).map((option) => widen(option, ['REG-001', 'REG-018']));
+      return readWord(state, context, offset).map((option) =>
+        widen(option, (state.cr0InForce & SMMUEN) === 0 ? ['REG-001', 'REG-018', 'INIT-046'] : ['REG-001', 'REG-018']),
+      );
     case 'double':
       return both(state, context, offset, ['REG-003', 'REG-006']);
     case 'pair':

@@ -202,7 +202,7 @@ function tlb(
   const vmid = small(word0, 47, 32);
   if (!f.s2p && vmid !== 0) return [{ effect: NONE, rules: ['TLBI-052'] }];
   if (!f.asid16 && (scope.asid ?? 0) > 0xff) return [{ effect: NONE, rules: ['TLBI-053'] }];
-  const rules: RuleId[] = [...scope.rules, 'TLBI-051', 'TLBI-032'];
+  const rules: RuleId[] = f.s2p ? scope.rules : [...scope.rules, 'TLBI-051'];
   return [invalidate({ asid: scope.asid, range: scope.range, leaf: scope.leaf ?? false, ttl: scope.ttl ?? 0 }, rules)];
 }
 

@@ -34,6 +34,8 @@ export interface Invalidation {
   readonly time: number;
   readonly complete: boolean;
   readonly scope: ConfigScope | TlbScope;
+  /** Command errors or a disabled queue came between it and the CMD_SYNC. */
+  readonly interrupted?: RuleId;
 }
 
 /** A translation cache entry as far as invalidation is concerned. */
@@ -84,6 +86,7 @@ export function reachesTlb(scope: TlbScope, entry: TlbEntry): Reach {
   const rules: RuleId[] = [...scope.rules];
   if (entry.global && scope.asid !== undefined && entry.asid !== scope.asid) rules.push('TLBI-040', 'TLBI-041');
   if (entry.first !== scope.range.first) rules.push('TLBI-048');
+  if (entry.level < 3) rules.push('TLBI-049');
   return { reached: true, rules };
 }
 
@@ -105,8 +108,13 @@ export function horizon(
     if (invalidation === undefined) continue;
     const result = reach(invalidation.scope);
     if (result === undefined) continue;
-    if (result.reached && invalidation.complete) return { time: invalidation.time, rules: result.rules, spared };
-    spared.push(...(result.reached ? (['CMD-011'] as const) : result.rules));
+    if (result.reached && invalidation.complete) {
+      const sync: RuleId = invalidation.scope.cache === 'tlb' ? 'SYNC-020' : 'SYNC-021';
+      const survived: RuleId[] = invalidation.interrupted === 'CMDQ-092' ? ['CMDQ-092'] : [];
+      return { time: invalidation.time, rules: [...result.rules, sync, ...survived], spared };
+    }
+    if (!result.reached) spared.push(...result.rules);
+    else spared.push('CMD-011', 'CMD-012', ...(invalidation.interrupted === 'ACK-021' ? (['ACK-021'] as const) : []));
   }
   return { time: -1, rules: [], spared };
 }

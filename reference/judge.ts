@@ -13,12 +13,18 @@ import { judgeRegisterAccess } from './accesses.ts';
 import { checkIdRegister } from './id-registers.ts';
 import { resetStates } from './registers.ts';
 import type { RuleId } from './rules/ids.ts';
-import type { MemoryWrite, State } from './state.ts';
+import { ruleRow } from './rules/registry.ts';
+import { EVENTQ_CONS, EVENTQ_PROD, EVENTQEN, type MemoryWrite, type State } from './state.ts';
+import { eventQueue, occupancy } from './queues.ts';
 import { transactionOutcomes, type TransactionOutcome } from './transaction.ts';
 import type { ActionVerdict, Difference, Lint, PassKind, Permitted, Verdict, Violation } from './verdict.ts';
 
 /** More possible states than this: the reference stops following them all. */
 const STATES_MAX = 96;
+
+/** Rules by which a TLB invalidation leaves an entry alone, and by which a configuration one does. */
+const SPARED_BY_TLBI: readonly RuleId[] = ['TLBI-037', 'TLBI-042', 'TLBI-046', 'TLBI-047', 'TLBI-050', 'TLBI-111'];
+const SPARED_BY_CFGI: readonly RuleId[] = ['CFGI-023', 'CFGI-031', 'CFGI-041', 'CFGI-044'];
 
 export interface JudgeOptions {
   /** Keep the verdict of every action, with its derivation. */
@@ -57,6 +63,10 @@ class Judge {
   readonly #passes: Record<PassKind, number> = { forced: 0, stale: 0, unpred: 0, impdef: 0 };
   readonly #lints: Lint[] = [];
   readonly #actions: ActionVerdict[] = [];
+  /** Streams, and pages of streams, that devices have accessed while translation was enabled. */
+  readonly #used = new Set<string>();
+  /** Streams that passed while translation was disabled. */
+  readonly #bypassed = new Set<number>();
   #states: State[];
   #dmas = 0;
   #determinateDmas = 0;
@@ -114,7 +124,13 @@ class Judge {
   }
 
   #action(at: number, action: Action, observation: Observation): Violation | undefined {
-    const env: Environment = { features: this.#features, id: this.#trace.idRegisters, now: at, memory: this.#memory };
+    const env: Environment = {
+      features: this.#features,
+      id: this.#trace.idRegisters,
+      now: at,
+      memory: this.#memory,
+      chaos: (reason) => (this.#chaos ??= reason),
+    };
     const settled = action.op === 'settle';
     this.#commit(at, this.#advance(env, settled));
     const comparison = this.#compare(env, action, observation);
@@ -226,6 +242,10 @@ class Judge {
     }
     const rules: RuleId[] = [];
     for (const { word, value, mask } of wordsOf(address, outcome.data.subarray(0, bytes))) {
+      if (this.#states.every((state) => freeEventSlot(state, this.#features, word))) {
+        rules.push('CMDQ-029');
+        continue;
+      }
       const contents = this.#memory.now(word);
       const matching = contents.filter((content) => agrees(content, value, mask));
       if (matching.length === 0) {
@@ -280,6 +300,8 @@ class Judge {
       }
     }
     const members = distinctOutcomes(outcomes);
+    const history = this.#circumstances(action, members);
+    for (const [at, a] of accepted.entries()) accepted[at] = { state: a.state, rules: [...a.rules, ...history] };
     this.#dmas++;
     if (members.length === 1) this.#determinateDmas++;
     else this.#lint(env.now, members);
@@ -290,6 +312,31 @@ class Judge {
       rule: members[0]?.event?.rules.at(0) ?? members[0]?.rules.at(0) ?? 'STRTAB-002',
       pass: members.some((m) => m.unpredictable) ? 'unpred' : members.some((m) => m.stale) ? 'stale' : 'impdef',
     };
+  }
+
+  /** Rules that what happened before this access makes it show. */
+  #circumstances(
+    action: Extract<Action, { op: 'dma-read' | 'dma-write' }>,
+    members: readonly TransactionOutcome[],
+  ): RuleId[] {
+    const rules: RuleId[] = [];
+    const page = `${action.streamId}:${action.address >> 12n}`;
+    const disabled = this.#states.every((state) => (state.cr0InForce & 1) === 0);
+    const stale = members.filter((member) => member.stale);
+    if (stale.length > 0 && !this.#used.has(page)) rules.push('CACHE-066');
+    if (stale.length > 0 && !this.#used.has(`${action.streamId}`)) rules.push('CACHE-017');
+    if (stale.length > 0 && stale.length < members.length) {
+      const spared = new Set(stale.flatMap((member) => member.rules));
+      rules.push('CACHE-001');
+      if (SPARED_BY_TLBI.some((rule) => spared.has(rule))) rules.push('TLBI-060');
+      if (SPARED_BY_CFGI.some((rule) => spared.has(rule))) rules.push('CFGI-048');
+    }
+    if (!disabled && this.#bypassed.has(action.streamId)) rules.push('INIT-069');
+    if (new Set(this.#states.map((state) => state.cr0InForce & 1)).size > 1) rules.push('ACK-013', 'ACK-029');
+    if (new Set(this.#states.map((state) => state.gbpaPending)).size > 1) rules.push('ACK-054');
+    if (disabled) this.#bypassed.add(action.streamId);
+    else this.#used.add(page).add(`${action.streamId}`);
+    return rules;
   }
 
   /** Whether the outcome and what the device saw may be the same thing. */
@@ -367,7 +414,11 @@ class Judge {
     for (const accepted of comparison.accepted) for (const rule of accepted.rules) rules.add(rule);
     for (const rule of rules) this.#decisive.add(rule);
     for (const permitted of comparison.permitted) {
-      for (const rule of permitted.rules) if (!rules.has(rule)) this.#consulted.add(rule);
+      for (const rule of permitted.rules) {
+        if (rules.has(rule)) continue;
+        // A rule that permits several outcomes is settled by any of them.
+        (ruleRow(rule).kind === 'MUST' ? this.#consulted : this.#decisive).add(rule);
+      }
     }
     if (!this.#explain) return;
     this.#actions.push({
@@ -389,6 +440,17 @@ function everyState(states: readonly State[], rules: readonly RuleId[]): Compari
     rule: 'HTTU-065',
     pass: 'forced',
   };
+}
+
+/** Whether a word lies in a slot of the enabled Event queue that holds no record: the SMMU may have written there already. */
+function freeEventSlot(state: State, f: Features, word: bigint): boolean {
+  if (((state.cr0InForce | state.cr0Ack) & EVENTQEN) === 0) return false;
+  const queue = eventQueue(state, f);
+  const slot = Number((word - queue.base) >> 5n);
+  if (word < queue.base || slot >= 2 ** queue.log2Size) return false;
+  const cons = state.word(EVENTQ_CONS);
+  const ahead = (slot - cons) & (2 ** queue.log2Size - 1);
+  return ahead >= occupancy(state.word(EVENTQ_PROD), cons, queue.log2Size);
 }
 
 function takeInterrupts(
@@ -421,7 +483,8 @@ function takeInterrupts(
         permitted: [{ outcome: `an edge on ${line}`, rules: due.rules }],
       };
     }
-    if (due.max > due.seen && due.seen > 0) rules.add('MSI-012');
+    if (due.max > 1) rules.add('MSI-012');
+    if (due.max > 1 && line === 'GERROR') rules.add('GERR-039');
   }
   state.interrupts = {};
   return undefined;

@@ -4,7 +4,7 @@
 import { field, flag } from './bits.ts';
 import type { Features } from './features.ts';
 import type { RuleId } from './rules/ids.ts';
-import type { Leaf } from './walk.ts';
+import type { Root, TableLimits } from './walk.ts';
 
 export interface Access {
   readonly write: boolean;
@@ -13,13 +13,20 @@ export interface Access {
   readonly instruction: boolean;
 }
 
+/** What permissions depend on: the leaf, the tables above it, and the CD. */
+export interface Permissions {
+  readonly descriptor: bigint;
+  readonly limits: TableLimits;
+  readonly root: Root;
+}
+
 export interface PermissionResult {
   readonly allowed: boolean;
   readonly rules: readonly RuleId[];
 }
 
 /** What the leaf and the tables above it permit: for each privilege, read, write and execute before WXN and PAN. */
-function base(leaf: Leaf): { unprivileged: boolean; writable: boolean; uxn: boolean; pxn: boolean } {
+function base(leaf: Permissions): { unprivileged: boolean; writable: boolean; uxn: boolean; pxn: boolean } {
   const ap = field(leaf.descriptor, 7, 6);
   return {
     unprivileged: (ap & 1n) === 1n && !leaf.limits.noUnprivileged,
@@ -30,15 +37,16 @@ function base(leaf: Leaf): { unprivileged: boolean; writable: boolean; uxn: bool
 }
 
 /** Whether stage 1 lets an access through a leaf. */
-export function checkPermission(leaf: Leaf, access: Access, f: Features): PermissionResult {
+export function checkPermission(leaf: Permissions, access: Access, f: Features): PermissionResult {
   const result = access.instruction ? checkFetch(leaf, access) : checkData(leaf, access, f);
   if (result.allowed) return result;
   const rules: RuleId[] = [...result.rules, 'EVT-153', 'CACHE-060'];
   if (flag(leaf.descriptor, 51) && access.write) rules.push('PERM-087');
+  if (leaf.limits.apTables > 1 && !access.instruction) rules.push('PERM-048');
   return { allowed: false, rules };
 }
 
-function checkData(leaf: Leaf, access: Access, f: Features): PermissionResult {
+function checkData(leaf: Permissions, access: Access, f: Features): PermissionResult {
   const { unprivileged, writable, uxn, pxn } = base(leaf);
   const { cd } = leaf.root;
   const rules: RuleId[] = [];
@@ -56,7 +64,7 @@ function checkData(leaf: Leaf, access: Access, f: Features): PermissionResult {
   if (leaf.limits.noWrite && !access.write) rules.push('PERM-046');
   if (access.privileged && cd.pan) {
     const enhanced = f.epan && cd.epan && !uxn;
-    if (unprivileged || enhanced) return { allowed: false, rules: ['PERM-025'] };
+    if (unprivileged || enhanced) return { allowed: false, rules: [leaf.limits.disabled ? 'PERM-030' : 'PERM-025'] };
     rules.push('PERM-026');
     if (apLow) rules.push('PERM-029');
   }
@@ -65,7 +73,13 @@ function checkData(leaf: Leaf, access: Access, f: Features): PermissionResult {
   return { allowed: true, rules };
 }
 
-function refusedUnprivileged(leaf: Leaf, access: Access, apLow: boolean, apHigh: boolean, uxn: boolean): RuleId[] {
+function refusedUnprivileged(
+  leaf: Permissions,
+  access: Access,
+  apLow: boolean,
+  apHigh: boolean,
+  uxn: boolean,
+): RuleId[] {
   const rules: RuleId[] = [];
   if (apLow) {
     rules.push('PERM-044');
@@ -80,7 +94,7 @@ function allowedData(access: Access, apLow: boolean, apHigh: boolean): RuleId {
   return apLow ? 'PERM-007' : 'PERM-005';
 }
 
-function checkFetch(leaf: Leaf, access: Access): PermissionResult {
+function checkFetch(leaf: Permissions, access: Access): PermissionResult {
   const { unprivileged, writable, uxn, pxn } = base(leaf);
   const { cd } = leaf.root;
   const ownUxn = flag(leaf.descriptor, 54);

@@ -10,7 +10,7 @@ import type { Invalidation } from './invalidations.ts';
 import { alignDown, ones } from './bits.ts';
 import type { Features } from './features.ts';
 import type { Memory } from './memory.ts';
-import { commandQueue, eventQueue, full, next, occupancy, slotAddress } from './queues.ts';
+import { commandQueue, eventQueue, full, index, next, occupancy, type QueueGeometry, slotAddress } from './queues.ts';
 import { completeGbpa, type Context, STOPS_COMMANDS, STOPS_EVENTS } from './registers.ts';
 import type { RuleId } from './rules/ids.ts';
 import {
@@ -39,6 +39,8 @@ import { FOREVER } from './memory.ts';
 
 export interface Environment extends Context {
   readonly memory: Memory;
+  /** Told why anything at all is permitted from here on besides what the states show. */
+  readonly chaos: (reason: string) => void;
 }
 
 /** The reference cannot say: the scenario left what it covers. */
@@ -91,7 +93,29 @@ function takeForce(state: State, env: Environment, enable: number): void {
       ? [...state.tables, tableWindow(state, env.features, env.now)]
       : state.tables.map((table) => (table.to === FOREVER ? { ...table, to: env.now } : table));
   }
-  if (enable === CMDQEN && !on) state.cmdqStuck = false;
+  if (enable === CMDQEN) takeForceOfCommands(state, env, on);
+  if (enable === EVENTQEN && !on && state.events.length > 0) because(state, EVENTQ_PROD, ['ACK-024']);
+}
+
+function takeForceOfCommands(state: State, env: Environment, on: boolean): void {
+  if (!on) {
+    state.cmdqStuck = false;
+    state.cmdqDisabledAt = env.now;
+    state.invalidations = state.invalidations.map((i) => (i.complete ? i : { ...i, interrupted: 'ACK-021' }));
+    return;
+  }
+  const queue = commandQueue(state, env.features);
+  const waiting = occupancy(state.word(CMDQ_PROD), state.word(CMDQ_CONS), queue.log2Size);
+  const why: RuleId[] = ['CMDQ-033'];
+  if (waiting > 0) why.push('CMDQ-090');
+  if (waiting === 2 ** queue.log2Size) why.push('REG-327', 'CMDQ-002');
+  if (waiting > 2 ** queue.log2Size) {
+    why.push('CMDQ-019');
+    env.chaos('the Command queue was enabled with inconsistent indexes');
+  }
+  if (index(state.word(CMDQ_CONS), queue.log2Size) !== 0) why.push('INIT-051');
+  if ((state.activeErrors() & STOPS_COMMANDS) !== 0) why.push('CMDQ-061', 'ACK-022');
+  because(state, CMDQ_CONS, why);
 }
 
 /** EVENTQEN is acknowledged as 0 only when no committed event is outstanding; uncommitted ones are discarded (6.3.9.4). */
@@ -121,14 +145,25 @@ function tableWindow(state: State, f: Features, now: number): TableWindow {
   const config = state.word(STRTAB_BASE_CFG);
   const literal = config & 0x3f;
   const address = state.double(STRTAB_BASE) & ones(56) & ~0x3fn;
-  const linear = f.stLevel === 0 || ((config >>> 16) & 3) !== 1;
+  const format = (config >>> 16) & 3;
+  const linear = f.stLevel === 0 || format !== 1;
+  const truncated = address & ones(f.oas);
+  const base = alignDown(truncated, literal + 6);
+  const rules: RuleId[] = [];
+  if (base !== truncated) rules.push('STRTAB-003');
+  if (literal > f.sidSize) rules.push('STRTAB-008');
+  if (alignDown(truncated, f.sidSize + 6) !== base && literal > f.sidSize) rules.push('STRTAB-004');
+  if (literal === 0) rules.push('STRTAB-005');
+  if (f.stLevel !== 0 && format >= 2) rules.push('STRTAB-010');
+  if (f.stLevel !== 0 && linear && ((config >>> 6) & 0x1f) !== 0) rules.push('STRTAB-019');
   return {
     from: now,
     to: FOREVER,
-    base: alignDown(address & ones(f.oas), literal + 6),
+    base,
     aboveOas: address >> BigInt(f.oas) !== 0n,
     log2Size: Math.min(literal, f.sidSize),
     linear,
+    rules,
   };
 }
 
@@ -141,6 +176,8 @@ function otherUpdates(state: State, env: Environment): State[] {
     const why: RuleId[] = [...(state.why[IRQ_CTRL] ?? [])];
     if (changed & IRQEN_EVENTQ) why.push('ACK-034');
     if (changed & IRQEN_GERROR) why.push('ACK-036');
+    if (changed & IRQEN_EVENTQ && other.irqCtrlAck & IRQEN_EVENTQ && state.lastEvent !== undefined) why.push('ACK-041');
+    if (changed & IRQEN_GERROR && other.irqCtrlAck & IRQEN_GERROR && state.activeErrors() !== 0) why.push('GERR-038');
     other.why[IRQ_CTRLACK] = why;
     result.push(other);
   }
@@ -169,17 +206,28 @@ function deliver(state: State, env: Environment, event: EventRecord): State[] {
   const prod = state.word(EVENTQ_PROD);
   const cons = state.word(EVENTQ_CONS);
   const result: State[] = [];
-  if (event.mergeable !== undefined && state.lastEvent !== undefined && identical(state.lastEvent, event)) {
+  const twice = state.lastEvent !== undefined && identical(state.lastEvent, event);
+  if (twice && event.mergeable !== undefined) {
+    // The wording of 7.3.1 sets no limit to how much later a merged event may come.
     result.push(because(base.copy(), EVENTQ_PROD, [event.mergeable]));
+  } else if (twice) because(base, EVENTQ_PROD, ['EVT-203']);
+  else if (event.mergeable !== undefined && state.lastEvent?.name === event.name)
+    because(base, EVENTQ_PROD, ['EVT-206']);
+  const held = occupancy(prod, cons, queue.log2Size);
+  if (held > 2 ** queue.log2Size) {
+    env.chaos('the Event queue has inconsistent indexes');
+    result.push(because(base.copy(), EVENTQ_PROD, ['EVQ-024']));
   }
-  if (occupancy(prod, cons, queue.log2Size) >= 2 ** queue.log2Size) {
+  if (held >= 2 ** queue.log2Size) {
+    const initially = (state.why[EVENTQ_PROD] ?? []).includes('REG-334') && state.lastEvent === undefined;
+    if (initially) because(base, EVENTQ_PROD, ['REG-362']);
     result.push(overflow(base, prod, cons));
     return result;
   }
   const address = slotAddress(queue, prod, EVENT_BYTES);
   if (env.memory.backing(address) === 'elsewhere') throw new Undetermined('the Event queue is outside RAM');
   if (env.memory.backing(address) === 'hole') return [...result, ...eventAbort(base, queue.log2Size)];
-  result.push(record(base, event, address, queue.log2Size));
+  result.push(record(base, event, address, queue));
   return result;
 }
 
@@ -190,12 +238,18 @@ function overflow(state: State, prod: number, cons: number): State {
   return because(state, EVENTQ_PROD, ['EVQ-005', 'EVQ-025', 'EVQ-033', 'EVQ-034', 'EVQ-035', 'CMDQ-002']);
 }
 
-function record(state: State, event: EventRecord, address: bigint, log2Size: number): State {
+/** Whether anything was recorded before: the queue is empty again, not still. */
+function prodMoved(prod: number, log2Size: number): boolean {
+  return index(prod, log2Size) !== 0;
+}
+
+function record(state: State, event: EventRecord, address: bigint, queue: QueueGeometry): State {
+  const { log2Size } = queue;
   const prod = state.word(EVENTQ_PROD);
   const cons = state.word(EVENTQ_CONS);
   const wasEmpty = occupancy(prod, cons, log2Size) === 0;
   const advanced = next(prod, log2Size);
-  const rules: RuleId[] = ['EVQ-007', 'EVQ-036', 'EVQ-013', 'EVQ-014', ...event.rules];
+  const rules: RuleId[] = ['EVQ-007', 'EVQ-036', 'EVQ-049', 'EVT-050', ...queue.rules, ...event.rules];
   state.writes = [
     ...state.writes,
     ...event.words.map((value, i) => ({
@@ -210,9 +264,20 @@ function record(state: State, event: EventRecord, address: bigint, log2Size: num
   if (log2Size === 0) why.push('EVQ-010');
   if (((prod ^ cons) & 0x8000_0000) !== 0) why.push('EVQ-029');
   if (full(advanced, cons, log2Size)) why.push('EVQ-030', 'EVQ-006');
+  if ((state.cr0InForce & SMMUEN) === 0) why.push('EVQ-056');
+  const abortsBefore =
+    (state.word(GERROR) & GERROR_EVENTQ_ABT_ERR) !== 0 || (state.why[GERROR] ?? []).includes('GERR-011');
+  if (abortsBefore) why.push('EVQ-004');
+  if (wasEmpty && (state.irqCtrlAck & IRQEN_EVENTQ) === 0) {
+    why.push('REG-262');
+    if ((state.why[IRQ_CTRLACK] ?? []).includes('ACK-034')) why.push('ACK-044');
+  }
+  if (event.name === 'C_BAD_STE' || event.name === 'C_BAD_CD') why.push('EVT-038');
   because(state, EVENTQ_PROD, why);
+  state.drained = wasEmpty && (state.drained || prodMoved(prod, log2Size));
   if (wasEmpty && (state.irqCtrlAck & IRQEN_EVENTQ) !== 0) {
-    state.due('EVTQ', true, ['EVQ-039', 'MSI-002', 'MSI-006', 'MSI-011', 'EVQ-037']);
+    const again: RuleId[] = state.drained ? ['EVQ-040'] : [];
+    state.due('EVTQ', true, ['EVQ-039', 'MSI-002', 'MSI-006', 'MSI-011', 'EVQ-037', ...again]);
   }
   return state;
 }
@@ -266,11 +331,30 @@ function commandSteps(state: State, env: Environment): State[] {
       for (const option of options) {
         const other = state.copy();
         if (option.effect.kind === 'illegal') result.push(commandError(other, CERROR_ILL, option.rules));
-        else result.push(consume(other, env, option.effect, option.rules, queue.log2Size));
+        else
+          result.push(
+            consume(
+              other,
+              env,
+              option.effect,
+              [...option.rules, ...slotRules(state, env, address), ...queue.rules],
+              queue.log2Size,
+            ),
+          );
       }
     }
   }
   return result;
+}
+
+/** What the history of the slot shows: it was used before, or rewritten while the queue was disabled. */
+function slotRules(state: State, env: Environment, address: bigint): RuleId[] {
+  const history = env.memory.held(address, -2);
+  const rules: RuleId[] = [];
+  if (history.length > 2) rules.push('CMDQ-025');
+  if (state.cmdqDisabledAt >= 0 && (history.at(-1)?.from ?? -1) > state.cmdqDisabledAt && history.length > 2)
+    rules.push('CMDQ-063');
+  return rules;
 }
 
 function commandError(state: State, code: number, rules: readonly RuleId[]): State {
@@ -279,6 +363,7 @@ function commandError(state: State, code: number, rules: readonly RuleId[]): Sta
   const why: RuleId[] = [...rules, 'CMDQ-047', 'CMDQ-051', 'CMDQ-053'];
   if ((state.why[CMDQ_CONS] ?? []).includes('CMDQ-057')) why.push('CMDQ-060');
   state.why[CMDQ_CONS] = why;
+  state.invalidations = state.invalidations.map((i) => (i.complete ? i : { ...i, interrupted: 'CMDQ-092' }));
   return raise(state, GERROR_CMDQ_ERR, [...rules, 'GERR-010', 'CMDQ-054', 'CMDQ-055']);
 }
 
@@ -294,22 +379,46 @@ function consume(
   const why: RuleId[] = [...rules, 'CMDQ-024', 'CMD-013', 'CMD-001', 'CMDQ-027'];
   if ((advanced & (2 ** log2Size - 1)) === 0) why.push('CMDQ-004', 'CMDQ-005');
   if (log2Size === 0) why.push('CMDQ-008');
-  if ((state.cr0InForce & SMMUEN) === 0) why.push('CMDQ-043');
+  const disabled = (state.cr0InForce & SMMUEN) === 0;
+  if (disabled) why.push('CMDQ-043');
   state.regs[CMDQ_CONS] = withError(advanced, (cons >>> 24) & 0x7f);
   because(state, CMDQ_CONS, why);
   switch (effect.kind) {
     case 'invalidate':
-      state.invalidations = [...state.invalidations, { time: env.now, complete: false, scope: effect.scope }];
+      state.invalidations = [
+        ...state.invalidations,
+        { time: env.now, complete: false, scope: placed(effect.scope, env.features, disabled) },
+      ];
       break;
     case 'sync':
+      if (state.lastEvent !== undefined) because(state, EVENTQ_PROD, ['EVQ-050']);
+      if ((state.why[EVENTQ_PROD] ?? []).some((rule) => rule === 'EVQ-001' || rule === 'EVQ-003'))
+        because(state, EVENTQ_PROD, ['EVQ-051']);
       state.invalidations = prune(state.invalidations.map((i) => (i.complete ? i : { ...i, complete: true })));
       if (effect.interrupt) state.due('CMD_SYNC', true, [...rules, 'SYNC-016', 'MSI-011']);
       break;
     case 'none':
+      if (rules.includes('CMD-023') || rules.includes('CMD-024')) {
+        because(
+          state,
+          EVENTQ_PROD,
+          rules.includes('CMD-024') ? ['CMD-027', 'CMD-028', 'EVT-040'] : ['CMD-027', 'EVT-040'],
+        );
+        if (disabled) because(state, CMDQ_CONS, ['CMD-029']);
+      }
+      break;
     case 'illegal':
       break;
   }
   return state;
+}
+
+/** An invalidation with the rules that its circumstances add: translation disabled, everything at once. */
+function placed<T extends Invalidation['scope']>(scope: T, f: Features, disabled: boolean): T {
+  const rules: RuleId[] = [...scope.rules];
+  if (disabled) rules.push(scope.cache === 'tlb' ? 'TLBI-032' : 'CFGI-050');
+  if (rules.includes('CFGI-033') || rules.includes('TLBI-070')) rules.push(f.hyp ? 'INIT-068' : 'INIT-072');
+  return { ...scope, rules };
 }
 
 /** Forgets invalidations that a later one of everything makes irrelevant. */

@@ -3,6 +3,7 @@
  */
 import { alignDown, ones } from './bits.ts';
 import type { Features } from './features.ts';
+import type { RuleId } from './rules/ids.ts';
 import { CMDQ_BASE, EVENTQ_BASE, type State } from './state.ts';
 
 export interface QueueGeometry {
@@ -10,21 +11,39 @@ export interface QueueGeometry {
   readonly log2Size: number;
   /** Effective base: aligned to the queue's size, at least 32 bytes, truncated to OAS. */
   readonly base: bigint;
+  /** Rules that made size or base other than what was written. */
+  readonly rules: readonly RuleId[];
 }
 
 export function commandQueue(state: State, f: Features): QueueGeometry {
-  return geometry(state, f, CMDQ_BASE, f.cmdqs, 4);
+  const queue = geometry(state, f, CMDQ_BASE, f.cmdqs, 4, 'CMDQ-009', 'CMDQ-011');
+  return queue.log2Size <= 1 ? { ...queue, rules: [...queue.rules, 'CMDQ-012'] } : queue;
 }
 
 export function eventQueue(state: State, f: Features): QueueGeometry {
-  return geometry(state, f, EVENTQ_BASE, f.eventqs, 5);
+  return geometry(state, f, EVENTQ_BASE, f.eventqs, 5, 'EVQ-012', 'EVQ-013');
 }
 
-function geometry(state: State, f: Features, register: number, cap: number, log2Entry: number): QueueGeometry {
+function geometry(
+  state: State,
+  f: Features,
+  register: number,
+  cap: number,
+  log2Entry: number,
+  capped: RuleId,
+  aligned: RuleId,
+): QueueGeometry {
   const value = state.double(register);
-  const log2Size = Math.min(Number(value & 0x1fn), cap);
-  const address = value & ones(56) & ~0x1fn & ones(f.oas);
-  return { log2Size, base: alignDown(address, Math.max(5, log2Size + log2Entry)) };
+  const literal = Number(value & 0x1fn);
+  const log2Size = Math.min(literal, cap);
+  const address = value & ones(56) & ~0x1fn;
+  const truncated = address & ones(f.oas);
+  const base = alignDown(truncated, Math.max(5, log2Size + log2Entry));
+  const rules: RuleId[] = [];
+  if (literal > cap) rules.push(capped);
+  if (base !== truncated) rules.push(aligned);
+  if (truncated !== address) rules.push(register === CMDQ_BASE ? 'REG-313' : 'EVQ-014');
+  return { log2Size, base, rules };
 }
 
 /** The index bits and the wrap flag of a PROD or CONS value: bits [QS:0]. */

@@ -150,8 +150,10 @@ export function readWord(state: State, context: Context, offset: number): readon
     }
     case IRQ_CTRLACK:
       return [{ value: state.irqCtrlAck, known: ~0, rules: ['ACK-040', ...(state.why[IRQ_CTRLACK] ?? [])] }];
-    case GERROR:
-      return [plain(state, GERROR, ['REG-228'])];
+    case GERROR: {
+      const idle = (state.cr0InForce & CMDQEN) === 0 && waitingCommands(state, f) > 0;
+      return [plain(state, GERROR, ['REG-228', ...(idle ? (['GERR-035'] as const) : [])])];
+    }
     case GERRORN:
       return [plain(state, GERRORN, ['REG-187'])];
     case CR1:
@@ -175,7 +177,7 @@ export function readWord(state: State, context: Context, offset: number): readon
       const active = (state.activeErrors() & GERROR_CMDQ_ERR) !== 0;
       const value = (base.value & ~(INDEX_BITS & ~(2 ** (size + 1) - 1))) >>> 0;
       const known = active ? base.known : base.known & ~0x7f00_0000;
-      const rules: RuleId[] = [...base.rules, 'REG-318'];
+      const rules: RuleId[] = [...base.rules, 'REG-318', ...occupancyRules(state, f)];
       if (!active) rules.push('CMDQ-052');
       // Bits above the wrap flag read as zero whatever reset left in the register.
       return [{ value, known: known | (INDEX_BITS & ~(2 ** (size + 1) - 1)), rules }];
@@ -211,8 +213,10 @@ export function readWord(state: State, context: Context, offset: number): readon
   }
   for (const [first, last, present, rule] of absences(f)) {
     if (offset < first || offset > last) continue;
-    return [present ? { value: 0, known: 0, rules: [] } : { value: 0, known: ~0, rules: [rule] }];
+    const all: RuleId[] = rule === 'REG-237' || rule === 'REG-242' ? [rule, 'REG-037'] : [rule];
+    return [present ? { value: 0, known: 0, rules: [] } : { value: 0, known: ~0, rules: all }];
   }
+  if (idWindow(offset) && state.regs[offset] !== undefined) return [plain(state, offset, ['REG-094'])];
   if (implementationDefined(offset)) {
     return [{ value: 0, known: 0, rules: [offset >= 0xfd0 && offset < 0x1000 ? 'REG-094' : 'REG-019'] }];
   }
@@ -270,7 +274,12 @@ export function writeWord(state: State, context: Context, offset: number, value:
       return writeCmdqProd(state, f, unsigned);
     case CMDQ_CONS:
       return guarded(state, f, CMDQEN, false, ['REG-298', 'REG-308', 'REG-309'], (s) => {
-        s.set(CMDQ_CONS, unsigned & INDEX_BITS, ['REG-296']);
+        const wider = unsigned & INDEX_BITS & ~(2 ** (Math.min(s.word(CMDQ_BASE) & 0x1f, f.cmdqs) + 1) - 1);
+        const extra: RuleId[] = [
+          ...(wider !== 0 ? (['REG-329'] as const) : []),
+          ...(unsigned >>> 24 !== 0 ? (['REG-322'] as const) : []),
+        ];
+        s.set(CMDQ_CONS, unsigned & INDEX_BITS, ['REG-296', ...extra]);
         s.unknown[CMDQ_CONS] = 0x7f00_0000; // ERR may take the written value or keep its own
         s.reservedWritten[CMDQ_CONS] = 0;
       });
@@ -292,7 +301,8 @@ export function writeWord(state: State, context: Context, offset: number, value:
     case 0xa8:
     case 0xac: {
       const alias = writeWord(state, context, offset + PAGE1, value);
-      return { ...alias, states: [state, ...alias.states] };
+      const guards = offset === 0xa8 && (state.word(CR0) & EVENTQEN) !== 0;
+      return { ...alias, states: [state, ...alias.states.map((s) => (guards ? noted(s, EVENTQ_PROD, 'REG-394') : s))] };
     }
     default:
       break;
@@ -302,6 +312,7 @@ export function writeWord(state: State, context: Context, offset: number, value:
     const alias = writeWord(state, context, offset - PAGE1, value);
     if (alias.states.length !== 1 || alias.states[0] !== state) return { ...alias, states: [state, ...alias.states] };
   }
+  if (idWindow(offset) && state.regs[offset] !== undefined) return single(state, (s) => note(s, offset, 'REG-093'));
   if (offset < 0x20 || offset === CR0ACK || offset === IRQ_CTRLACK || offset === GERROR) {
     return single(state, (s) => note(s, offset, writeIgnored(offset)));
   }
@@ -453,7 +464,9 @@ function writeGerrorn(state: State, f: Features, value: number): WriteResult {
   if (toggled & active && active & ~toggled) rules.push('REG-201');
   acknowledged.reservedWritten[GERRORN] = (state.reservedWritten[GERRORN] ?? 0) | (value & ~mask);
   acknowledged.set(GERRORN, value & mask, rules);
-  if (toggled & active & GERROR_CMDQ_ERR) acknowledged.why[CMDQ_CONS] = ['CMDQ-057', 'CMDQ-058'];
+  if (toggled & active & GERROR_CMDQ_ERR) {
+    acknowledged.why[CMDQ_CONS] = (state.cr0InForce & CMDQEN) !== 0 ? ['CMDQ-057', 'CMDQ-058'] : ['CMDQ-062'];
+  }
   const differing = acknowledged.word(GERROR) ^ acknowledged.word(GERRORN);
   acknowledged.ghostErrors = state.ghostErrors & differing;
   const invited = toggled & ~active & differing;
@@ -477,6 +490,7 @@ function writeCmdqProd(state: State, f: Features, value: number): WriteResult {
   const after = occupancy(value, cons, log2Size);
   if (after <= 2 ** log2Size && (after >= before || error)) {
     if (after < before) note(next, CMDQ_PROD, 'CMDQ-059');
+    if (after === 2 ** log2Size) note(next, CMDQ_CONS, 'CMDQ-003');
     return { states: [next] };
   }
   next.cmdqStuck = true;
@@ -530,7 +544,11 @@ function guarded(
   const transition: RuleId[] = guard === 'closed' ? [] : [(state.word(CR0) & enable) === 0 ? 'ACK-059' : 'ACK-060'];
   if (f.minor >= 2) {
     return single(state, (s) => {
-      for (const offset of guardedWords(enable)) [registerRule, ...transition].forEach((rule) => note(s, offset, rule));
+      for (const offset of guardedWords(enable)) {
+        const half: RuleId[] =
+          offset === STRTAB_BASE_CFG || offset === CMDQ_CONS || offset === EVENTQ_PROD ? [] : ['REG-005'];
+        [registerRule, ...transition, ...half].forEach((rule) => note(s, offset, rule));
+      }
     });
   }
   const applied = state.copy();
@@ -629,10 +647,26 @@ function masked(option: ReadOption, known: number, rule: RuleId): ReadOption {
   return { ...option, known: option.known & known, rules: [...option.rules, rule] };
 }
 
+/** Commands between CONS and PROD. */
+function waitingCommands(state: State, f: Features): number {
+  return occupancy(state.word(CMDQ_PROD), state.word(CMDQ_CONS), Math.min(state.word(CMDQ_BASE) & 0x1f, f.cmdqs));
+}
+
+/** What the Command queue's occupancy says of where CONS is. */
+function occupancyRules(state: State, f: Features): RuleId[] {
+  const waiting = waitingCommands(state, f);
+  if (waiting === 0) return ['CMDQ-001'];
+  if ((state.cr0InForce & CMDQEN) === 0) return ['CMDQ-032'];
+  return (state.activeErrors() & GERROR_CMDQ_ERR) !== 0 ? ['CMDQ-056'] : [];
+}
+
+/** The ID registers of the optional CoreSight scheme (6.3.170): constant, once one has been seen. */
+export function idWindow(offset: number): boolean {
+  return offset >= 0xfd0 && offset < 0x1000;
+}
+
 function implementationDefined(offset: number): boolean {
-  return (
-    (offset >= 0xe00 && offset < 0xf00) || (offset >= 0xfd0 && offset < 0x1000) || (offset >= 0x1000 && offset < 0x4000)
-  );
+  return (offset >= 0xe00 && offset < 0xf00) || idWindow(offset) || (offset >= 0x1000 && offset < 0x4000);
 }
 
 /** Bits of GERROR that stop the Event queue and the Command queue while active. */

@@ -19,6 +19,8 @@ export interface TableWindow {
   readonly aboveOas: boolean;
   readonly log2Size: number;
   readonly linear: boolean;
+  /** Rules that made base or size other than what was written. */
+  readonly rules: readonly RuleId[];
 }
 
 /** Interrupt edges of one line that are due, between two points where everything settles. */
@@ -51,6 +53,8 @@ export class State {
   gbpaPending: number | undefined = undefined;
   /** GERROR bits that differ from GERRORN although no error is active (6.3.20). */
   ghostErrors = 0;
+  /** The action at which CMDQEN last took force as 0. */
+  cmdqDisabledAt = -1;
   /** Consumption stopped after PROD was moved illegally, until the queue is disabled (3.21.2). */
   cmdqStuck = false;
   /** Reserved bits that software has written as 1, by word offset: RES0 lets them be stored or not (1.2, 6.2). */
@@ -59,6 +63,8 @@ export class State {
   events: readonly EventRecord[] = [];
   /** The last event recorded: an identical one may be merged into it. */
   lastEvent: EventRecord | undefined = undefined;
+  /** The Event queue was emptied by software after it held something. */
+  drained = false;
   interrupts: Partial<Record<Interrupt, DueInterrupt>> = {};
   invalidations: readonly Invalidation[] = [];
   tables: readonly TableWindow[] = [];

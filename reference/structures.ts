@@ -6,7 +6,7 @@
  */
 import { decodeCd, type Cd } from './cd.ts';
 import { configHorizon, type Horizon } from './invalidations.ts';
-import { FOREVER, type Memory } from './memory.ts';
+import { FOREVER, type Held, type Memory } from './memory.ts';
 import type { Features } from './features.ts';
 import { Undetermined } from './progress.ts';
 import type { RuleId } from './rules/ids.ts';
@@ -75,14 +75,13 @@ export function fetchSte(state: State, memory: Memory, streamId: number, horizon
     const address = table.base + BigInt(streamId) * STE_BYTES;
     if (memory.backing(address) !== 'ram') {
       if (memory.backing(address) === 'elsewhere') unknown ??= 'a Stream table outside RAM';
-      else if (current)
-        aborts.push({ address, rules: ['STRTAB-034', 'STRTAB-002', 'EVT-183', 'EVT-185', 'CACHE-010'] });
+      else if (current) aborts.push({ address, rules: ['STRTAB-034', 'STRTAB-002', 'EVT-185', 'CACHE-010'] });
       continue;
     }
     const result = assemble(state, memory, address, Math.max(since, table.from - 1), table.to, horizon);
     forgotten.push(...result.forgotten);
     for (const option of result.options) {
-      const rules: RuleId[] = ['STRTAB-002', 'STRTAB-056'];
+      const rules: RuleId[] = ['STRTAB-002', 'STRTAB-056', ...table.rules];
       if (!current) rules.push('STRTAB-064', 'CACHE-019');
       if (option.stale) rules.push('CACHE-002', ...option.rules);
       const structure = decodeSte(option.words);
@@ -148,7 +147,10 @@ interface Assembled {
   readonly rules: readonly RuleId[];
 }
 
-/** All ways to put the eight words together from what each held after `since`, while enabled, before `before`. */
+/**
+ * All ways to put the eight words together from what each held after `since`, while enabled, before `before`.
+ * @param horizon the invalidation that covers the structure; `since` may be later, when it was not reachable before
+ */
 function assemble(
   state: State,
   memory: Memory,
@@ -161,34 +163,46 @@ function assemble(
   const forgotten: RuleId[] = [];
   let changed = 0;
   for (let i = 0; i < WORDS; i++) {
-    const all = memory.held(address + BigInt(i * 8), -2);
-    const held = all.filter(
-      (h) => h.to > since && h.from < before && seenWhileEnabled(state, Math.max(h.from, since), h.to),
-    );
-    if (all.some((h) => h.to <= since)) forgotten.push(...horizon.rules);
+    const held: Held[] = [];
+    for (const h of memory.held(address + BigInt(i * 8), -2)) {
+      if (h.to <= since)
+        forgotten.push(...(h.to <= horizon.time ? [...horizon.rules, ...wordRules(i)] : NOT_REACHABLE));
+      else if (h.from < before && seenWhileEnabled(state, Math.max(h.from, since), h.to)) held.push(h);
+      else forgotten.push('CACHE-018');
+    }
     if (held.length === 0) return { options: [], forgotten };
     if (held.length > 1) changed++;
-    options = options.flatMap((option) =>
-      held.map((h) => ({
-        words: [...option.words, h.value],
-        since: Math.max(option.since, h.from),
-        until: Math.min(option.until, h.to),
-        stale: option.stale || h.to !== FOREVER,
-        rules: h.to !== FOREVER ? [...option.rules, ...horizon.spared] : option.rules,
-      })),
-    );
+    options = options.flatMap((option) => held.map((h) => extended(option, h, horizon)));
     if (options.length > COMBINATIONS_MAX) throw new Undetermined('too many versions of one structure');
   }
-  if (changed > 1) {
-    options = options.map((option) =>
-      option.stale ? { ...option, rules: [...option.rules, 'CACHE-022' as const, 'CACHE-023' as const] } : option,
-    );
-  }
-  return { options, forgotten };
+  if (changed === 0) return { options, forgotten };
+  const mixed: RuleId[] = changed > 1 ? ['CACHE-022', 'CACHE-023'] : ['CACHE-021'];
+  return {
+    options: options.map((option) => (option.stale ? { ...option, rules: [...option.rules, ...mixed] } : option)),
+    forgotten,
+  };
+}
+
+const NOT_REACHABLE: readonly RuleId[] = ['CACHE-009'];
+
+/** Word 1 of an STE holds the overrides, which no TLB may keep. */
+function wordRules(at: number): readonly RuleId[] {
+  return at === 1 ? ['CACHE-031'] : [];
+}
+
+function extended(option: Assembled, h: Held, horizon: Horizon): Assembled {
+  const stale = h.to !== FOREVER;
+  return {
+    words: [...option.words, h.value],
+    since: Math.max(option.since, h.from),
+    until: Math.min(option.until, h.to),
+    stale: option.stale || stale,
+    rules: stale ? [...option.rules, ...horizon.spared] : option.rules,
+  };
 }
 
 /** Whether some moment from `from` until before `to` fell into a time when translation was enabled. */
-function seenWhileEnabled(state: State, from: number, to: number): boolean {
+export function seenWhileEnabled(state: State, from: number, to: number): boolean {
   if (to === FOREVER) return true;
   return state.tables.some((table) => table.from < to && table.to > from);
 }

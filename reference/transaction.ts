@@ -3,7 +3,7 @@
  * SMMUEN and GBPA, the Stream table, the STE, the CD, the walk, permissions, and how a fault terminates.
  */
 import { field } from './bits.ts';
-import { cdReservedBits, type Cd, judgeCd } from './cd.ts';
+import { cdReservedBits, type Cd, effectiveIps, judgeCd } from './cd.ts';
 import { type EventName, eventRecord, type EventRecord, type EventSource } from './events.ts';
 import type { Features } from './features.ts';
 import { stillUsed } from './invalidations.ts';
@@ -15,7 +15,7 @@ import type { RuleId } from './rules/ids.ts';
 import { CR2, GBPA, type State } from './state.ts';
 import { effectiveAccess, judgeSte, type Ste, steReservedBits } from './ste.ts';
 import { currentTable, fetchCd, type Fetched, fetchSte, translating } from './structures.ts';
-import { type Leaf, type Root, Walker, type WalkFault } from './walk.ts';
+import { type Leaf, type Root, selectHalf, Walker, type WalkFault } from './walk.ts';
 
 export interface Transaction {
   readonly streamId: number;
@@ -93,6 +93,8 @@ class Procedure {
   run(): TransactionOutcomes {
     if (translating(this.#state)) this.#translate();
     else this.#disabled();
+    if (this.#forgotten.length > 0 && this.#outcomes.some((outcome) => outcome.event !== undefined))
+      this.#forgotten.push('SYNC-031');
     return { outcomes: this.#outcomes, forgotten: this.#forgotten, unknown: this.#unknown };
   }
 
@@ -212,6 +214,9 @@ class Procedure {
       this.#abortWith('C_BAD_STE', ste.stale, [reserved, ...common], { mergeable, unpredictable: true });
     }
     const rules = [...judged.rules, ...common];
+    if (judged.kind !== 'stage 1' && this.#memory.backing(s.s1ContextPtr) === 'hole') {
+      rules.push(judged.kind === 'bypass' ? 'CACHE-014' : 'CACHE-013');
+    }
     const { substreamId } = this.#t;
     switch (judged.kind) {
       case 'illegal':
@@ -229,7 +234,9 @@ class Procedure {
         if (substreamId !== undefined) {
           const rule: RuleId = this.#f.ssidSize === 0 ? 'SUBS-001' : 'STE-052';
           if (this.#f.ssidSize > 0 && s.s1CdMax > 0) throw new Undetermined('substreams');
-          this.#abortWith('C_BAD_SUBSTREAMID', ste.stale, [rule, 'STE-052', ...rules], { mergeable: merging(s) });
+          this.#abortWith('C_BAD_SUBSTREAMID', ste.stale, [rule, 'STE-052', 'STRTAB-040', ...rules], {
+            mergeable: merging(s),
+          });
           return false;
         }
         if (this.#f.ssidSize > 0 && s.s1CdMax > 0) throw new Undetermined('substreams');
@@ -286,7 +293,8 @@ class Procedure {
         const illegal = this.#cd(ste, cd, steRules);
         if (illegal) continue;
         contexts ??= this.#roots();
-        this.#lookup(ste, cd, contexts, [...steRules, ...cd.rules]);
+        const beyond = ste.structure.s1ContextPtr >> BigInt(effectiveIps(cd.structure, this.#f).bits) !== 0n;
+        this.#lookup(ste, cd, contexts, [...steRules, ...cd.rules, ...(beyond ? (['CD-019'] as const) : [])]);
       }
     }
   }
@@ -302,8 +310,8 @@ class Procedure {
         judged.illegal,
         'CD-040',
         ...(judged.illegal === 'CD-039' ? [] : (['EVT-111'] as const)),
-        'EVT-191',
       ];
+      if (!selectHalf(cd.structure, this.#t.address).inside) rules.push('EVT-191');
       this.#abortWith('C_BAD_CD', stale, [...rules, ...common, ...cd.rules], { mergeable });
       return true;
     }
@@ -368,20 +376,25 @@ class Procedure {
     for (const context of contexts) {
       if (same.includes(context)) continue;
       const { root } = context;
-      const sameAsid = root.cd.asid === cd.structure.asid;
-      if (sameAsid)
-        found.push(
-          ...walker
-            .walk(root, address, false)
-            .map((hit) => ({ ...hit, rules: [...hit.rules, ...foreignRules(root, cd.structure)] })),
-        );
-      else if (root.cd.aset === cd.structure.aset) found.push(...walker.walk(root, address, true));
+      found.push(...this.#leftBehind(walker, root, cd.structure));
     }
     this.#forgotten.push(...walker.forgotten);
     this.#unknown ??= walker.unknown;
     const legal = judgeCd(cd.structure, this.#f, ste.structure.s1Stalld);
     const rules: RuleId[] = [...common, ...(legal === 'outside' ? [] : legal.rules)];
     const stale = ste.stale || cd.stale;
+    if (contexts.some((context) => context.streamId !== streamId && context.key !== key))
+      rules.push('CACHE-025', 'TLBI-137');
+    if (
+      contexts.some(
+        ({ root }) =>
+          root.cd.asid === cd.structure.asid && (root.cd.a !== cd.structure.a || root.cd.r !== cd.structure.r),
+      )
+    ) {
+      rules.push('CACHE-045');
+    }
+    if (same.length < contexts.filter((context) => context.streamId === streamId).length)
+      rules.push(...retagged(contexts, streamId, cd.structure));
     for (const hit of found) {
       if (hit.kind === 'fault') this.#walkFault(ste, cd.structure, hit, stale, rules);
       else this.#leaf(ste, cd.structure, hit, stale, rules);
@@ -389,10 +402,29 @@ class Procedure {
     this.#conflict(ste, found, rules);
   }
 
+  /** What a walk with another context may have left in the TLB that matches this one's tag (3.17). */
+  #leftBehind(walker: Walker, root: Root, cd: Cd): (Leaf | WalkFault)[] {
+    const { address } = this.#t;
+    if (root.cd.asid === cd.asid) {
+      const rules = differences(root, cd);
+      return walker.walk(root, address, false).map((hit) => ({ ...hit, rules: [...hit.rules, ...rules] }));
+    }
+    if (root.cd.aset === cd.aset) return walker.walk(root, address, true);
+    // Entries of another ASID and ASET never match: rules for what a wrong tag would show.
+    const other = walker.walk(root, address, false).filter((hit) => hit.kind === 'leaf');
+    if (other.some((leaf) => (leaf.descriptor & (1n << 11n)) === 0n)) this.#forgotten.push('TLBI-147');
+    return [];
+  }
+
   #walkFault(ste: Fetched<Ste>, cd: Cd, fault: WalkFault, stale: boolean, rules: readonly RuleId[]): void {
     const access = effectiveAccess(ste.structure, this.#f, this.#t);
     const source = this.#source(access.privileged, access.instruction);
     const all = [...fault.rules, ...access.rules, ...rules];
+    if ((fault.event === 'F_ADDR_SIZE' || fault.event === 'F_ACCESS') && fault.leaf !== undefined) {
+      const wanted = { write: this.#t.write, privileged: access.privileged, instruction: access.instruction };
+      const refused = !checkPermission(fault.leaf, wanted, this.#f).allowed;
+      if (refused) all.push(fault.event === 'F_ACCESS' ? 'EVT-197' : 'WALK-127');
+    }
     if (fault.event === 'F_WALK_EABT') {
       this.#abortWith('F_WALK_EABT', stale || fault.stale, all, {
         source,
@@ -433,7 +465,7 @@ class Procedure {
       ? eventRecord(name, source, this.#f.oas, { mergeable: merging(ste) === undefined ? undefined : 'EVT-207' })
       : undefined;
     const tags: RuleId[] = tagged && event !== undefined ? ['EVT-016'] : [];
-    this.#add(cd.a ? ABORT : { kind: 'raz/wi' }, event, stale, [...rules, rule, 'CACHE-045', 'EVT-049', ...tags]);
+    this.#add(cd.a ? ABORT : { kind: 'raz/wi' }, event, stale, [...rules, rule, 'EVT-049', ...tags]);
   }
 
   /** Entries that disagree may be detected as a conflict (3.20.1, 3.21.1). */
@@ -445,11 +477,16 @@ class Procedure {
     if (!conflicting) return;
     const access = effectiveAccess(ste.structure, this.#f, this.#t);
     const reason: RuleId = outputs.size > 1 ? 'CACHE-072' : 'CACHE-077';
-    this.#abortWith('F_TLB_CONFLICT', true, ['EVT-172', reason, ...rules], {
-      source: this.#source(access.privileged, access.instruction),
-      mergeable: merging(ste.structure),
-      unpredictable: true,
-    });
+    this.#abortWith(
+      'F_TLB_CONFLICT',
+      true,
+      ['EVT-172', 'EVT-229', 'CACHE-085', 'CACHE-086', 'EVT-174', reason, ...rules],
+      {
+        source: this.#source(access.privileged, access.instruction),
+        mergeable: merging(ste.structure),
+        unpredictable: true,
+      },
+    );
   }
 }
 
@@ -457,10 +494,28 @@ function merging(ste: Ste): RuleId | undefined {
   return ste.mev ? 'EVT-204' : undefined;
 }
 
-function foreignRules(root: Root, cd: Cd): RuleId[] {
+/** What may be remembered of a context with the same ASID, by what it configures differently (5.4.1). */
+function differences(root: Root, cd: Cd): RuleId[] {
+  const other = root.cd;
+  const rules: RuleId[] = [root.until === FOREVER ? 'CACHE-048' : 'CACHE-040'];
+  if (other.aset !== cd.aset) rules.push('TLBI-148');
+  if (
+    other.wxn !== cd.wxn ||
+    other.pan !== cd.pan ||
+    other.halves.some((half, at) => half.had !== cd.halves[at]?.had)
+  ) {
+    rules.push('CACHE-041');
+  }
+  if (other.affd !== cd.affd) rules.push('CACHE-043');
+  if (cd.halves.some((half, at) => half.epd && other.halves[at]?.epd === false)) rules.push('CACHE-051');
+  return rules;
+}
+
+/** The stream used another ASID or ASET before: its old entries must not match now (5.4.1). */
+function retagged(contexts: readonly Context[], streamId: number, cd: Cd): RuleId[] {
+  const before = contexts.filter((context) => context.streamId === streamId).map(({ root }) => root.cd);
   const rules: RuleId[] = [];
-  if (root.cd.aset !== cd.aset) rules.push('TLBI-148');
-  if (root.until !== FOREVER) rules.push('CACHE-040');
-  else rules.push('CACHE-048');
+  if (before.some((other) => other.asid !== cd.asid)) rules.push('CACHE-046');
+  if (before.some((other) => other.aset !== cd.aset)) rules.push('CACHE-047');
   return rules;
 }

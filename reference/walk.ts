@@ -12,6 +12,7 @@ import { FOREVER, type Memory } from './memory.ts';
 import { Undetermined } from './progress.ts';
 import type { RuleId } from './rules/ids.ts';
 import type { State } from './state.ts';
+import { seenWhileEnabled } from './structures.ts';
 
 /** Restrictions that Table descriptors on the path put on the leaf (D8.4). */
 export interface TableLimits {
@@ -19,6 +20,10 @@ export interface TableLimits {
   readonly noWrite: boolean;
   readonly uxn: boolean;
   readonly pxn: boolean;
+  /** How many Table descriptors set APTable. */
+  readonly apTables: number;
+  /** APTable was set, but CD.HAD takes its meaning away. */
+  readonly disabled: boolean;
 }
 
 export interface Leaf {
@@ -38,6 +43,8 @@ export interface WalkFault {
   readonly kind: 'fault';
   readonly event: 'F_TRANSLATION' | 'F_ADDR_SIZE' | 'F_ACCESS' | 'F_WALK_EABT';
   readonly fetchAddress?: bigint;
+  /** The leaf that a size or Access flag fault stopped at, for what else was wrong with the access. */
+  readonly leaf?: { readonly descriptor: bigint; readonly limits: TableLimits; readonly root: Root };
   readonly stale: boolean;
   readonly rules: readonly RuleId[];
 }
@@ -53,7 +60,14 @@ export interface Root {
 
 const VA_BITS = 64n;
 const PAGE_BITS = 12;
-const NO_LIMITS: TableLimits = { noUnprivileged: false, noWrite: false, uxn: false, pxn: false };
+const NO_LIMITS: TableLimits = {
+  noUnprivileged: false,
+  noWrite: false,
+  uxn: false,
+  pxn: false,
+  apTables: 0,
+  disabled: false,
+};
 
 /** Which half of the VA space an address belongs to, and whether it is inside the range that TxSZ gives (3.4.1). */
 export function selectHalf(cd: Cd, va: bigint): { half: Half; at: 0 | 1; inside: boolean; rules: RuleId[] } {
@@ -74,7 +88,6 @@ export function selectHalf(cd: Cd, va: bigint): { half: Half; at: 0 | 1; inside:
   } else {
     rules.push(half.tbi ? 'WALK-016' : 'WALK-013');
   }
-  if (!inside) rules.push('EVT-192');
   return { half, at, inside, rules };
 }
 
@@ -130,10 +143,10 @@ export class Walker {
     const { half, inside, rules } = selectHalf(root.cd, va);
     if (!inside || (half.epd && !root.own)) {
       if (!root.own) return [];
-      return [{ kind: 'fault', event: 'F_TRANSLATION', stale: false, rules: [...rules] }];
+      return [{ kind: 'fault', event: 'F_TRANSLATION', stale: false, rules: [...rules, ...this.#unfetched(half)] }];
     }
     if (half.epd) {
-      return [{ kind: 'fault', event: 'F_TRANSLATION', stale: false, rules: ['CD-084', 'EVT-192', 'WALK-042'] }];
+      return [{ kind: 'fault', event: 'F_TRANSLATION', stale: false, rules: ['CD-084', ...this.#unfetched(half)] }];
     }
     if (half.granule !== PAGE_BITS) throw new Undetermined('a granule other than 4 KiB');
     if (half.txsz > 39) throw new Undetermined('small translation tables');
@@ -156,6 +169,11 @@ export class Walker {
     return this.#level(step, table === half.ttb ? start : { ...start, rules: [...start.rules, 'CD-103'] }, indexBits);
   }
 
+  /** A range or EPD fault comes before any fetch: it shows where the fetch would have aborted. */
+  #unfetched(half: Half): RuleId[] {
+    return this.#memory.backing(half.ttb) === 'hole' ? ['EVT-192', 'WALK-042'] : [];
+  }
+
   #level(step: Step, path: Path, indexBits: number): (Leaf | WalkFault)[] {
     const shift = PAGE_BITS + 9 * (3 - path.level);
     const at = field(step.va, shift + indexBits - 1, shift);
@@ -171,14 +189,20 @@ export class Walker {
       return [{ kind: 'fault', event: 'F_WALK_EABT', fetchAddress: address, stale: path.stale, rules }];
     }
     const result: (Leaf | WalkFault)[] = [];
-    for (const held of this.#memory.held(address, path.since)) {
+    const history = this.#memory.held(address, path.since);
+    for (const held of history) {
+      if (held.to !== FOREVER && !seenWhileEnabled(this.#state, Math.max(held.from, path.since), held.to)) {
+        this.forgotten.push('CACHE-067');
+        continue;
+      }
       const descriptor = step.root.cd.endi ? swap(held.value) : held.value;
       const now = held.to === FOREVER;
       const faults = now && canFetch && this.#mayWalk(step, path) && !step.globalOnly;
       const until = Math.min(path.until, held.to);
       const since = Math.max(path.since, held.from);
       const stale = path.stale || !now;
-      result.push(...this.#descriptor(step, { ...path, since, until, stale }, descriptor, shift, faults));
+      const rules = now && history.length > 1 ? [...path.rules, ...corrected(history, descriptor)] : path.rules;
+      result.push(...this.#descriptor(step, { ...path, since, until, stale, rules }, descriptor, shift, faults));
     }
     return result;
   }
@@ -190,11 +214,24 @@ export class Walker {
 
   #descriptor(step: Step, path: Path, descriptor: bigint, shift: number, faults: boolean): (Leaf | WalkFault)[] {
     const fault = (event: WalkFault['event'], ...rules: RuleId[]): WalkFault[] =>
-      faults ? [{ kind: 'fault', event, stale: path.stale, rules: [...path.rules, ...rules] }] : [];
+      faults
+        ? [
+            {
+              kind: 'fault',
+              event,
+              leaf: { descriptor, limits: path.limits, root: step.root },
+              stale: path.stale,
+              rules: [...path.rules, ...rules],
+            },
+          ]
+        : [];
     const { level } = path;
     const valid = flag(descriptor, 0);
     const tableOrPage = flag(descriptor, 1);
-    if (!valid) return fault('F_TRANSLATION', 'WALK-084', 'CACHE-058', 'EVT-194');
+    if (!valid) {
+      const beyond = (field(descriptor, 47, 12) << 12n) >> BigInt(step.ips) !== 0n;
+      return fault('F_TRANSLATION', 'WALK-084', 'CACHE-058', ...(beyond ? (['EVT-194'] as const) : []));
+    }
     if (level === 3 && !tableOrPage) return fault('F_TRANSLATION', 'WALK-085', 'CACHE-058');
     if (level === 0 && !tableOrPage) return fault('F_TRANSLATION', 'WALK-090', 'CACHE-058');
     if (level < 3 && tableOrPage) return this.#table(step, path, descriptor, shift, fault);
@@ -226,7 +263,9 @@ export class Walker {
         since: path.since,
         // A cached Table descriptor lets later walks go on from it, whatever became of the way to it.
         until: remembered ? FOREVER : path.until,
-        limits: disabled ? NO_LIMITS : tighten(path.limits, descriptor),
+        limits: disabled
+          ? { ...NO_LIMITS, disabled: path.limits.disabled || flag(descriptor, 61) }
+          : tighten(path.limits, descriptor),
         resumed: true,
         stale: path.stale,
         rules: hierarchical(descriptor, disabled, rules),
@@ -248,7 +287,7 @@ export class Walker {
     const rules: RuleId[] = [(['WALK-090', 'WALK-088', 'WALK-089', 'WALK-086'] as const)[level] ?? 'WALK-086'];
     rules.push(level === 3 ? 'WALK-100' : 'WALK-101', 'WALK-038');
     if ((base & ~ones(step.ips)) !== 0n) {
-      const size: RuleId[] = ['WALK-025', 'EVT-194', 'CACHE-058'];
+      const size: RuleId[] = ['WALK-025', 'CACHE-058'];
       if (step.ips < this.#features.oas) size.push('WALK-027');
       if (!flag(descriptor, 10)) size.push('EVT-196');
       return fault('F_ADDR_SIZE', ...size);
@@ -257,7 +296,7 @@ export class Walker {
     if (field(descriptor, 49, 48) !== 0n) rules.push('WALK-107');
     const accessed = flag(descriptor, 10);
     if (!accessed && !step.root.cd.affd) {
-      return fault('F_ACCESS', 'HTTU-001', ...(level < 3 ? (['HTTU-008'] as const) : []), 'EVT-197', 'CACHE-058');
+      return fault('F_ACCESS', 'HTTU-001', ...(level < 3 ? (['HTTU-008'] as const) : []), 'CACHE-058');
     }
     if (!accessed) rules.push('HTTU-002', ...(path.until === FOREVER ? [] : (['CACHE-065'] as const)));
     if (field(descriptor, 58, 55) !== 0n || flag(descriptor, 63)) rules.push('WALK-109');
@@ -270,7 +309,10 @@ export class Walker {
       this.forgotten.push(...horizon.rules);
       return [];
     }
-    if (path.until !== FOREVER) rules.push('CACHE-061', ...horizon.spared);
+    if (path.until !== FOREVER) {
+      rules.push('CACHE-061', ...horizon.spared);
+      if (this.#state.tables.length > 1) rules.push('CACHE-068');
+    }
     rules.push('WALK-113');
     if (step.globalOnly) rules.push('TLBI-146');
     const offset = field(step.va, shift - 1, 0);
@@ -304,12 +346,24 @@ export class Walker {
   }
 }
 
+/** A descriptor that faulted before was not remembered: its correction counts at once. */
+function corrected(history: readonly { value: bigint; to: number }[], descriptor: bigint): RuleId[] {
+  const rules: RuleId[] = [];
+  const before = history.filter((held) => held.to !== FOREVER);
+  if (flag(descriptor, 0) && before.some((held) => !flag(held.value, 0))) rules.push('CACHE-063');
+  if (flag(descriptor, 10) && before.some((held) => flag(held.value, 0) && !flag(held.value, 10)))
+    rules.push('CACHE-064');
+  return rules;
+}
+
 function tighten(limits: TableLimits, descriptor: bigint): TableLimits {
   return {
     noUnprivileged: limits.noUnprivileged || flag(descriptor, 61),
     noWrite: limits.noWrite || flag(descriptor, 62),
     uxn: limits.uxn || flag(descriptor, 60),
     pxn: limits.pxn || flag(descriptor, 59),
+    apTables: limits.apTables + (field(descriptor, 62, 61) === 0n ? 0 : 1),
+    disabled: false,
   };
 }
 
