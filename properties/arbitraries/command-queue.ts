@@ -7,7 +7,7 @@ import { accessAll, look, touch } from './accesses.ts';
 import { openWorld } from './opening.ts';
 import { ALLOCATE_HINT, pokeCommand } from './raw-registers.ts';
 import { holeAddress } from './values.ts';
-import { CMDQEN } from './world.ts';
+import { CMDQEN, EVENTQEN } from './world.ts';
 import type { World } from './world.ts';
 
 /** A part of RAM that nothing else uses, for queues that are not at their usual place. */
@@ -158,6 +158,38 @@ export function producerMoves(world: World): void {
   }
 }
 
+/** Two errors at once, acknowledged one by one (REG-201). */
+export function twoErrors(world: World): void {
+  const { draw } = world;
+  const [client] = openWorld(world, { streams: 1, pages: 1, boot: { irqCtrl: draw.pick([5, 1, 4]) } });
+  accessAll(world, client);
+  const on = world.cr0;
+  world.enable(on & ~EVENTQEN);
+  world.write('EVENTQ_BASE', holeAddress(draw) | 3n);
+  world.write('EVENTQ_PROD', 0n);
+  world.write('EVENTQ_CONS', 0n);
+  world.enable(on);
+  world.dma(client.stream, 0x9000n, { bytes: 4 });
+  const slot = world.slots;
+  world.quietly(() => world.rawCommand(0x0an, 0n));
+  world.noteCommandError(slot);
+  world.read('GERROR');
+  if (draw.chance(50)) world.dma(client.stream, 0xa000n, { bytes: 4 });
+  const first = draw.chance(50) ? 1n : 4n;
+  if (first === 1n || draw.chance(50)) world.command('CMD_SYNC', undefined, { at: slot });
+  world.write('GERRORN', first);
+  world.read('GERRORN');
+  world.read('GERROR');
+  world.read('CMDQ_CONS');
+  world.dma(client.stream, 0xa000n, { bytes: 4 });
+  world.command('CMD_SYNC', undefined, { at: slot });
+  world.write('GERRORN', 5n);
+  world.read('GERROR');
+  world.write('IRQ_CTRL', 5n);
+  accessAll(world, client);
+  world.settle();
+}
+
 /** Indices and GERRORN written as no driver should (CMDQ-019, CMDQ-021, CMDQ-064): many outcomes are permitted, and containment is looked at. */
 export function queueMisuse(world: World): void {
   const { draw } = world;
@@ -167,13 +199,14 @@ export function queueMisuse(world: World): void {
     boot: { cmdqLog2Size: draw.between(1, 3), eventqLog2Size: 2 },
   });
   accessAll(world, client);
-  world.cmdqRuns = false;
-  world.backlog = Number.MAX_SAFE_INTEGER;
   draw.pick<() => void>([
+    () => world.rawCommand(BigInt(draw.between(0x80, 0x8f)), draw.bits(64)),
     () => world.write('CMDQ_PROD', draw.bits(4)),
     () => world.write('EVENTQ_CONS', draw.bits(3)),
     () => world.write('GERRORN', BigInt(draw.pick([1, 4, 5]))),
   ])();
+  world.cmdqRuns = false;
+  world.backlog = Number.MAX_SAFE_INTEGER;
   world.read('CMDQ_CONS');
   world.read('GERROR');
   world.dma(client.stream, 0x9000n, { bytes: 4 });

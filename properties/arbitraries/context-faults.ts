@@ -133,6 +133,8 @@ export function changeCd(world: World, client: Client, set: CdFields | undefined
   const { draw } = world;
   world.cd(client.cd, set);
   for (const [stream, cd] of world.streams) if (cd === client.cd) invalidateConfig(world, stream, 'cd');
+  // Until the CMD_SYNC a walk may still begin from the old CD, so an invalidation of the TLB that matters comes after one.
+  if (draw.chance(75)) world.sync();
   if (draw.chance(50)) world.command('CMD_TLBI_NH_ASID', { ASID: BigInt(client.cd + 1) });
   else world.command(draw.chance(50) ? 'CMD_TLBI_NH_ALL' : 'CMD_TLBI_NSNH_ALL');
   world.sync();

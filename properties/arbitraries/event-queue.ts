@@ -160,6 +160,7 @@ function moveBack(world: World, on: bigint): void {
   world.enable(on & ~EVENTQEN);
   world.write('EVENTQ_BASE', EVENTQ_BASE | 5n);
   world.write('EVENTQ_PROD', 0n);
+  world.write('EVENTQ_CONS', 0n);
   world.enable(on);
 }
 

@@ -4,6 +4,7 @@
  */
 import type { CdFields } from '../../scenario/encode/cd.ts';
 import type { DescriptorFields } from '../../scenario/encode/descriptor.ts';
+import { levelShift, startLevel, tableBase } from '../../scenario/layout.ts';
 import { PATTERN_BASE } from '../../scenario/memory-map.ts';
 import type { LeafLevel } from '../../scenario/steps.ts';
 import { access, anyAccess, look } from './accesses.ts';
@@ -19,7 +20,8 @@ export function geometry(world: World): void {
   const t0sz = draw.pick(SIZES);
   const t1sz = draw.pick(SIZES);
   const stream = draw.pick(target.streams);
-  const client = addClient(world, stream, draw.between(0, 3), { pages: 0, cdSet: halves(world, t0sz, t1sz) });
+  const cd = draw.between(0, 3);
+  const client = addClient(world, stream, cd, { pages: 0, cdSet: halves(world, cd, t0sz, t1sz) });
   const low = draw.some(LOW_PAGES, 2).map((va) => world.map(client.cd, va, outputOf(draw, 3), 3, plainLeaf(world)));
   const high = draw.some(LOW_PAGES, 1).map((va) => world.map(client.cd, va | upperBits(t1sz), outputOf(draw, 3)));
   if (draw.chance(60)) {
@@ -38,15 +40,24 @@ export function geometry(world: World): void {
   look(world);
 }
 
-function halves(world: World, t0sz: number, t1sz: number): CdFields {
+function halves(world: World, cd: number, t0sz: number, t1sz: number): CdFields {
   const { draw } = world;
   const set: Record<string, bigint> = { T0SZ: BigInt(t0sz), T1SZ: BigInt(t1sz) };
   if (draw.chance(50)) set['TBI0'] = 1n;
   if (draw.chance(50)) set['TBI1'] = 1n;
   if (draw.chance(12)) set['EPD0'] = 1n;
   if (draw.chance(12)) set['EPD1'] = 1n;
+  // Bits of TTB below the size of the first table are no part of its address (CD-103).
+  if (draw.chance(15)) set['TTB0'] = tableBase(cd, 0, t0sz) | ((draw.bits(8) << 4n) & tableAlign(t0sz));
+  if (draw.chance(10)) set['TTB1'] = tableBase(cd, 1, t1sz) | ((draw.bits(8) << 4n) & tableAlign(t1sz));
   if (draw.chance(20)) set['IPS'] = BigInt(draw.between(0, 7));
   return set;
+}
+
+/** Address bits below the size of the table a walk starts with. */
+function tableAlign(tsz: number): bigint {
+  const entries = 64 - tsz - levelShift(startLevel(tsz));
+  return 8n * (1n << BigInt(Math.max(1, entries))) - 1n;
 }
 
 /** The bits above a half of 2^(64-tsz) bytes. */

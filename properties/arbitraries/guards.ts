@@ -133,7 +133,8 @@ function controlBits(world: World): void {
   const on = world.cr0;
   draw.pick<() => void>([
     () => world.enable(on | (draw.bits(3) << 6n) | 2n),
-    () => world.enable(on | 0xffff_f620n),
+    () => (world.enable(on | 0xffff_fff2n), world.read('CR0')),
+    () => (world.enable(on | 0x5c0n), world.read('CR0')),
     () => (world.write('CR0', on | 2n | 16n), world.read('CR0'), world.read('CR0ACK')),
     () => (world.write('CR0ACK', 0n), world.read('CR0ACK')),
     () => (world.write('GERROR', draw.bits(32)), world.read('GERROR')),

@@ -71,6 +71,7 @@ function cdRound(world: World, client: Client): void {
   if (draw.chance(70)) {
     world.cd(client.cd);
     invalidateConfig(world, client.stream, 'cd');
+    if (draw.chance(75)) world.sync();
     world.command('CMD_TLBI_NH_ALL');
     world.sync();
     accessAll(world, client);
@@ -89,6 +90,7 @@ function settleConfig(world: World, client: Client, structure: 'ste' | 'cd', byp
     [1, () => (invalidateConfig(world, client.stream, structure), use())],
   ])();
   invalidateConfig(world, client.stream, structure);
+  if (structure === 'cd' && flush && draw.chance(75)) world.sync();
   if (structure === 'cd' && flush) world.command('CMD_TLBI_NH_ASID', { ASID: BigInt(client.cd + 1) });
   world.sync();
   use();
@@ -118,6 +120,7 @@ export function acrossDisable(world: World): void {
   touch(world, client.stream, page);
   if (told) accessAll(world, client);
   invalidateConfig(world, client.stream, 'ste');
+  world.sync();
   world.command('CMD_TLBI_NH_ALL');
   world.sync();
   accessAll(world, client);

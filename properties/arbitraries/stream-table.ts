@@ -21,8 +21,9 @@ export function streamRange(world: World): void {
     [2, 5],
     [2, target.sidSize],
     [1, target.sidSize + 1],
-    [1, 32],
-    [1, 63],
+    // The base is aligned by the size written: still the same table up to 14, another place in RAM from 15 to 24.
+    [1, draw.pick([8, 13, 14])],
+    [1, draw.between(15, 24)],
   ]);
   const cr2 = draw.chance(65) ? 2 : 0;
   const [client] = openWorld(world, { boot: { strtabLog2Size, cr2 } });

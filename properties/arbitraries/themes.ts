@@ -1,6 +1,6 @@
 /** The stories a scenario may tell: by name, how often, and whether asides may disturb them. */
 import { commandErrors, errorInBatch } from './command-errors.ts';
-import { commandFetchAborts, commandQueueByHand, producerMoves, queueMisuse } from './command-queue.ts';
+import { commandFetchAborts, commandQueueByHand, producerMoves, queueMisuse, twoErrors } from './command-queue.ts';
 import { batches, commands } from './commands.ts';
 import { contextFaults, faultControlsChange, oddFromTheStart } from './context-faults.ts';
 import { disabled, enableSteps } from './disabled.ts';
@@ -47,7 +47,8 @@ export const THEMES: readonly Theme[] = [
   { name: 'command-queue-by-hand', weight: 5, story: commandQueueByHand, asides: 'quiet' },
   { name: 'command-fetch-aborts', weight: 2, story: commandFetchAborts, asides: 'quiet' },
   { name: 'producer-moves', weight: 3, story: producerMoves, asides: 'quiet' },
-  { name: 'queue-misuse', weight: 1, story: queueMisuse, asides: 'none' },
+  { name: 'two-errors', weight: 2, story: twoErrors, asides: 'none' },
+  { name: 'queue-misuse', weight: 2, story: queueMisuse, asides: 'none' },
   { name: 'event-overflow', weight: 6, story: eventOverflow, asides: 'quiet' },
   { name: 'event-queue-off', weight: 4, story: eventQueueOff, asides: 'quiet' },
   { name: 'event-queue-elsewhere', weight: 4, story: eventQueueElsewhere, asides: 'quiet' },

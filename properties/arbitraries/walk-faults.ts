@@ -24,11 +24,16 @@ export function walkFaults(world: World): void {
   const { draw, target } = world;
   const ips = draw.chance(55) ? draw.between(0, 5) : 4;
   const bits = Math.min(IPS_BITS[ips] ?? 48, target.oas);
-  const cdSet = { ...faultControls(world), ...(ips === 4 ? {} : { IPS: BigInt(ips) }), ...lowStart(world) };
+  const large = draw.chance(25);
+  const cdSet = {
+    ...faultControls(world),
+    ...(ips === 4 ? {} : { IPS: BigInt(ips) }),
+    ...(large ? lowStart(world) : {}),
+  };
   const steSet = draw.chance(20) ? { MEV: 1n } : {};
   const client = addClient(world, draw.pick(target.streams), draw.between(0, 3), { pages: 0, cdSet, steSet });
   const good = world.map(client.cd, 0xe0_2000n, outputOf(draw, 3));
-  const broken = draw.some(PAGES, draw.between(2, 3)).map((page) => brokenPage(world, client, page, bits));
+  const broken = draw.some(PAGES, draw.between(2, 3)).map((page) => brokenPage(world, client, page, bits, large));
   if (draw.chance(50)) broken.push(brokenBlock(world, client, bits));
   world.boot({ ...(draw.chance(15) ? { eventqLog2Size: 3 } : {}) });
   access(world, client.stream, good);
@@ -61,12 +66,12 @@ function faultControls(world: World): CdFields {
   return set;
 }
 
-/** Now and then a lower half so large that its walks start at level 0. */
+/** A lower half so large that its walks start at level 0. */
 function lowStart(world: World): CdFields {
-  return world.draw.chance(25) ? { T0SZ: BigInt(world.draw.between(16, 24)) } : {};
+  return { T0SZ: BigInt(world.draw.between(16, 24)) };
 }
 
-function brokenPage(world: World, client: Client, page: bigint, bits: number): Mapping {
+function brokenPage(world: World, client: Client, page: bigint, bits: number, large: boolean): Mapping {
   const { draw } = world;
   const va = draw.chance(25) ? page | HIGH : page;
   const mapping = world.map(
@@ -78,7 +83,7 @@ function brokenPage(world: World, client: Client, page: bigint, bits: number): M
   );
   if (draw.chance(55)) {
     const level = draw.weighted<TableLevel>([
-      [1, 0],
+      [large && va < 1n << 55n ? 4 : 0, 0],
       [3, 1],
       [8, 2],
     ]);

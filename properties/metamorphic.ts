@@ -1,0 +1,159 @@
+/** Properties that compare runs of a scenario and of a changed one, and need no more of the reference than whether an outcome was open. */
+import { judge } from '../reference/judge.ts';
+import type { Verdict } from '../reference/verdict.ts';
+import { lower } from '../scenario/lower.ts';
+import type { Scenario } from '../scenario/steps.ts';
+import type { Trace } from '../scenario/trace.ts';
+import type { Subject } from '../subjects/subject.ts';
+import { pagesOfBlocks } from './blocks.ts';
+import { blockStories } from './arbitraries/blocks.ts';
+import { scenarios } from './arbitraries/scenarios.ts';
+import { actionsByStep, dmaActions, dmaText, firstDifference, observationText } from './compare.ts';
+import { judgedResult, violated } from './property.ts';
+import type { Property, PropertyResult, Run } from './property.ts';
+import { INVALIDATE_ALL, extraInvalidation, insertBeforeDma } from './transform.ts';
+
+type JudgedRun = Run & { readonly verdict: Verdict };
+
+async function runJudged(subject: Subject, scenario: Scenario, explain = false): Promise<JudgedRun> {
+  const program = lower(scenario);
+  const trace: Trace = await subject.run(program);
+  return { program, trace, verdict: judge(program, trace, { explain }) };
+}
+
+/** Whether only one outcome was permitted at a DMA action. Judges again, with explanations, when the counts alone do not tell. */
+function determinacyOf(run: JudgedRun): (action: number) => boolean {
+  if (run.verdict.kind === 'ok' && run.verdict.determinateDmas === run.verdict.dmas) return () => true;
+  const { actions = [] } = judge(run.program, run.trace, { explain: true });
+  const forced = new Set(actions.filter(({ permitted }) => permitted.length === 1).map(({ action }) => action));
+  return (action) => forced.has(action);
+}
+
+export const extraInvalidations: Property = {
+  name: 'extra-invalidation',
+  title: 'an invalidation that was not needed changes nothing for any device',
+  arbitrary: ({ capabilities, idRegisters }) => scenarios({ capabilities, idRegisters }),
+  async check(subject, scenario) {
+    const base = await runJudged(subject, scenario);
+    const result = judgedResult(scenario, base);
+    if (result.kind !== 'ok') return result;
+    const { scenario: changed, placeOf, preceded } = insertBeforeDma(scenario, extraInvalidation);
+    if (!preceded.includes(true)) return { kind: 'ok', run: base, vacuous: true };
+    const other = await runJudged(subject, changed);
+    return sameForDevices(scenario, base, other, placeOf, 'TLBI-060');
+  },
+};
+
+/** Compares each DMA whose outcome was fixed in both runs. */
+function sameForDevices(
+  scenario: Scenario,
+  base: JudgedRun,
+  other: JudgedRun,
+  placeOf: readonly number[],
+  rule: string,
+): PropertyResult {
+  const determinate = determinacyOf(base);
+  const alsoThere = determinacyOf(other);
+  const here = actionsByStep(base.program);
+  const there = actionsByStep(other.program);
+  for (let step = 0; step < scenario.steps.length; step += 1) {
+    const actions = dmaActions(base.program, here[step]);
+    const others = dmaActions(other.program, there[placeOf[step] ?? -1]);
+    for (const [at, action] of actions.entries()) {
+      const twin = others[at] ?? -1;
+      if (!determinate(action) || !alsoThere(twin)) continue;
+      const permitted = dmaText(base.trace.observations[action]);
+      const observed = dmaText(other.trace.observations[twin]);
+      if (permitted === observed) continue;
+      const difference = 'runs-differ';
+      return violated(scenario, {
+        program: base.program,
+        run: base,
+        rule,
+        difference,
+        action,
+        observed,
+        permitted: [permitted],
+      });
+    }
+  }
+  return { kind: 'ok', run: base };
+}
+
+export const invalidatedIsDeterminate: Property = {
+  name: 'invalidate-all',
+  title: 'after everything is invalidated one outcome is left, and the subject has it',
+  arbitrary: ({ capabilities, idRegisters }) => scenarios({ capabilities, idRegisters }),
+  async check(subject, scenario) {
+    const { scenario: changed, placeOf, preceded } = insertBeforeDma(scenario, () => INVALIDATE_ALL);
+    const run = await runJudged(subject, changed);
+    const result = judgedResult(changed, run);
+    if (result.kind === 'violation') return { ...result, step: Math.max(0, placeOf.indexOf(result.step)) };
+    if (result.kind !== 'ok' || run.verdict.determinateDmas === run.verdict.dmas) return result;
+    const there = actionsByStep(run.program);
+    const { actions = [] } = judge(run.program, run.trace, { explain: true });
+    const verdicts = new Map(actions.map((verdict) => [verdict.action, verdict]));
+    for (let step = 0; step < scenario.steps.length; step += 1) {
+      if (preceded[step] !== true) continue;
+      for (const action of dmaActions(run.program, there[placeOf[step] ?? -1])) {
+        const verdict = verdicts.get(action);
+        if (verdict === undefined || verdict.pass !== 'stale') continue;
+        const permitted = verdict.permitted.map(({ outcome }) => outcome);
+        const rule = verdict.rules[0] ?? 'CACHE-061';
+        const found = violated(changed, {
+          ...{
+            program: run.program,
+            run,
+            rule,
+            difference: 'not-determinate',
+            action,
+            observed: verdict.observed,
+            permitted,
+          },
+        });
+        return { ...found, step };
+      }
+    }
+    return result;
+  },
+};
+
+export const twiceTheSame: Property = {
+  name: 'twice',
+  title: 'a scenario that is run twice gives the same trace',
+  arbitrary: ({ capabilities, idRegisters }) => scenarios({ capabilities, idRegisters }),
+  async check(subject, scenario) {
+    const program = lower(scenario);
+    const first = await subject.run(program);
+    const second = await subject.run(program);
+    const run = { program, trace: first };
+    const action = firstDifference(first, second);
+    if (action === undefined) return { kind: 'ok', run };
+    const observed = second.died ?? observationText(second.observations[action]);
+    const permitted = [first.died ?? observationText(first.observations[action])];
+    return violated(scenario, {
+      program,
+      run,
+      rule: 'same-trace-twice',
+      difference: 'runs-differ',
+      action,
+      observed,
+      permitted,
+    });
+  },
+};
+
+export const blocksLikePages: Property = {
+  name: 'block-and-pages',
+  title: 'a block and the pages it could be made of translate alike',
+  arbitrary: ({ capabilities, idRegisters }) => scenarios({ capabilities, idRegisters, themes: blockStories }),
+  async check(subject, scenario) {
+    const base = await runJudged(subject, scenario);
+    const result = judgedResult(scenario, base);
+    if (result.kind !== 'ok') return result;
+    const changed = pagesOfBlocks(scenario);
+    if (changed === undefined) return { kind: 'ok', run: base, vacuous: true };
+    const other = await runJudged(subject, changed.scenario);
+    return sameForDevices(scenario, base, other, changed.placeOf, 'WALK-089');
+  },
+};
