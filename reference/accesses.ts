@@ -97,7 +97,7 @@ function judgeRead(
 
 /** An ID register outside the architecture shows its constant the first time it is read. */
 function learnt(state: State, action: Extract<Action, { op: 'read-register' }>, value: bigint): State {
-  if (action.bytes !== 4 || !idWindow(action.offset) || state.regs[action.offset] !== undefined) return state;
+  if (action.bytes !== 4 || !idWindow(action.offset) || state.has(action.offset)) return state;
   const next = state.copy();
   next.set(action.offset, Number(value), ['REG-094']);
   return next;

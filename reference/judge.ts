@@ -11,10 +11,10 @@ import { agrees, type Content, Memory, wordsOf } from './memory.ts';
 import { type Environment, successors, Undetermined } from './progress.ts';
 import { judgeRegisterAccess } from './accesses.ts';
 import { checkIdRegister } from './id-registers.ts';
-import { resetStates } from './registers.ts';
+import { gbpaCases, resetState } from './registers.ts';
 import type { RuleId } from './rules/ids.ts';
 import { ruleRow } from './rules/registry.ts';
-import { EVENTQ_CONS, EVENTQ_PROD, EVENTQEN, type MemoryWrite, type State } from './state.ts';
+import { EVENTQ_CONS, EVENTQ_PROD, EVENTQEN, GBPA, type MemoryWrite, SMMUEN, type State } from './state.ts';
 import { eventQueue, occupancy } from './queues.ts';
 import { transactionOutcomes, type TransactionOutcome } from './transaction.ts';
 import type { ActionVerdict, Difference, Lint, PassKind, Permitted, Verdict, Violation } from './verdict.ts';
@@ -78,7 +78,7 @@ class Judge {
     this.#trace = trace;
     this.#explain = explain;
     this.#features = features(trace.idRegisters);
-    this.#states = resetStates();
+    this.#states = [resetState()];
   }
 
   run(): Verdict {
@@ -148,28 +148,37 @@ class Judge {
   }
 
   /** Everything that may have happened by now without software's doing; when settled, only what leaves nothing to do. */
-  #advance(env: Environment, settled: boolean): State[] {
+  #advance(env: Environment, settled: boolean): readonly State[] {
+    if (settled) return this.#settle(env);
     const reached = new Map<string, State>();
-    let frontier = this.#states;
+    let frontier: readonly State[] = this.#states;
+    while (frontier.length > 0) {
+      const next = frontier.flatMap((state) => successors(state, env)).filter((state) => isNew(reached, state));
+      if (reached.size > STATES_MAX * 8) throw new Undetermined('too many orders of events');
+      frontier = next;
+    }
+    return reached.size === 0 ? this.#states : distinct([...this.#states, ...reached.values()]);
+  }
+
+  /** Every state lets happen what is under way until nothing is. */
+  #settle(env: Environment): readonly State[] {
     const idle: State[] = [];
+    const reached = new Map<string, State>();
+    let frontier: readonly State[] = this.#states;
     while (frontier.length > 0) {
       const next: State[] = [];
       for (const state of frontier) {
         const after = successors(state, env);
         if (after.length === 0) idle.push(state);
         // On the way to rest only the outcome matters, so one thing at a time is enough unless it has several outcomes.
-        const explored = settled ? inOneOrder(after, state) : after;
-        for (const other of explored) {
-          const key = `${other.key()}|${writesKey(other)}`;
-          if (reached.has(key)) continue;
-          reached.set(key, other);
-          next.push(other);
-        }
-        if (reached.size > STATES_MAX * 8) throw new Undetermined('too many orders of events');
+        const explored = inOneOrder(after, state);
+        const branching = explored.length > 1 || frontier.length > 1;
+        next.push(...(branching ? explored.filter((other) => isNew(reached, other)) : explored));
       }
+      if (reached.size > STATES_MAX * 8) throw new Undetermined('too many orders of events');
       frontier = next;
     }
-    return settled ? distinct(idle) : distinct([...this.#states, ...reached.values()]);
+    return distinct(idle);
   }
 
   /** What the SMMU wrote to memory in each possible state becomes what memory may hold. */
@@ -224,6 +233,7 @@ class Judge {
         const idProblem =
           action.op === 'read-register' ? checkIdRegister(action, observation, this.#features, env.id) : undefined;
         if (idProblem !== undefined) return idProblem;
+        if (action.offset === GBPA) this.#states = this.#states.flatMap(gbpaCases);
         const result = judgeRegisterAccess(this.#states, env, action, observation);
         this.#chaos ??= result.chaos;
         return result.comparison;
@@ -284,6 +294,7 @@ class Judge {
       privileged: action.privileged,
       instruction: action.instruction,
     };
+    this.#states = this.#states.flatMap((state) => (state.cr0InForce & SMMUEN ? [state] : gbpaCases(state)));
     for (const state of this.#states) {
       const result = transactionOutcomes(transaction, state, this.#memory, this.#features, env.now);
       forgotten.push(...result.forgotten);
@@ -490,10 +501,17 @@ function takeInterrupts(
   return undefined;
 }
 
+function isNew(reached: Map<string, State>, state: State): boolean {
+  const key = `${state.key()}|${writesKey(state)}`;
+  if (reached.has(key)) return false;
+  reached.set(key, state);
+  return true;
+}
+
 /** Of the things that may happen next, those of one kind: the kinds do not disturb each other once all have happened. */
 function inOneOrder(after: readonly State[], from: State): readonly State[] {
   if (after.length <= 1) return after;
-  const commandsLeft = after.some((s) => s.regs[0x9c] !== from.regs[0x9c] || s.regs[0x60] !== from.regs[0x60]);
+  const commandsLeft = after.some((s) => s.word(0x9c) !== from.word(0x9c) || s.word(0x60) !== from.word(0x60));
   const enableLeft = after.some((s) => s.cr0InForce !== from.cr0InForce);
   if (commandsLeft && enableLeft) return after;
   const first = after[0];

@@ -132,14 +132,14 @@ const ACK_RULES: Readonly<Record<number, readonly [on: RuleId, off: RuleId]>> = 
 function acknowledge(state: State, enable: number): void {
   state.cr0Ack = (state.cr0Ack ^ enable) >>> 0;
   const on = (state.cr0Ack & enable) !== 0;
-  const why = state.why[CR0] ?? [];
+  const why = state.why(CR0);
   const rule = ACK_RULES[enable]?.[on ? 0 : 1];
-  state.why[CR0ACK] = rule === undefined ? why : [...why, rule];
+  state.change(CR0ACK, { why: rule === undefined ? why : [...why, rule] });
 }
 
 /** The Stream table that STRTAB_BASE and STRTAB_BASE_CFG describe (6.3.24, 6.3.25). */
 function tableWindow(state: State, f: Features, now: number): TableWindow {
-  if ((state.unknown[STRTAB_BASE_CFG] ?? 0) !== 0 || (state.unknown[STRTAB_BASE] ?? 0) !== 0) {
+  if (state.unknown(STRTAB_BASE_CFG) !== 0 || state.unknown(STRTAB_BASE) !== 0) {
     throw new Undetermined('translation was enabled before the Stream table was set up');
   }
   const config = state.word(STRTAB_BASE_CFG);
@@ -173,12 +173,12 @@ function otherUpdates(state: State, env: Environment): State[] {
     const other = state.copy();
     const changed = state.word(IRQ_CTRL) ^ state.irqCtrlAck;
     other.irqCtrlAck = state.word(IRQ_CTRL);
-    const why: RuleId[] = [...(state.why[IRQ_CTRL] ?? [])];
+    const why: RuleId[] = [...state.why(IRQ_CTRL)];
     if (changed & IRQEN_EVENTQ) why.push('ACK-034');
     if (changed & IRQEN_GERROR) why.push('ACK-036');
     if (changed & IRQEN_EVENTQ && other.irqCtrlAck & IRQEN_EVENTQ && state.lastEvent !== undefined) why.push('ACK-041');
     if (changed & IRQEN_GERROR && other.irqCtrlAck & IRQEN_GERROR && state.activeErrors() !== 0) why.push('GERR-038');
-    other.why[IRQ_CTRLACK] = why;
+    other.change(IRQ_CTRLACK, { why: why });
     result.push(other);
   }
   if (state.gbpaPending !== undefined) {
@@ -219,7 +219,7 @@ function deliver(state: State, env: Environment, event: EventRecord): State[] {
     result.push(because(base.copy(), EVENTQ_PROD, ['EVQ-024']));
   }
   if (held >= 2 ** queue.log2Size) {
-    const initially = (state.why[EVENTQ_PROD] ?? []).includes('REG-334') && state.lastEvent === undefined;
+    const initially = state.why(EVENTQ_PROD).includes('REG-334') && state.lastEvent === undefined;
     if (initially) because(base, EVENTQ_PROD, ['REG-362']);
     result.push(overflow(base, prod, cons));
     return result;
@@ -234,7 +234,7 @@ function deliver(state: State, env: Environment, event: EventRecord): State[] {
 function overflow(state: State, prod: number, cons: number): State {
   const present = ((prod ^ cons) & 0x8000_0000) !== 0;
   if (present) return because(state, EVENTQ_PROD, ['EVQ-005', 'EVQ-026', 'EVQ-034']);
-  state.regs[EVENTQ_PROD] = (prod ^ 0x8000_0000) >>> 0;
+  state.change(EVENTQ_PROD, { value: (prod ^ 0x8000_0000) >>> 0 });
   return because(state, EVENTQ_PROD, ['EVQ-005', 'EVQ-025', 'EVQ-033', 'EVQ-034', 'EVQ-035', 'CMDQ-002']);
 }
 
@@ -257,7 +257,7 @@ function record(state: State, event: EventRecord, address: bigint, queue: QueueG
       content: { value: value & (event.known[i] ?? 0n), known: event.known[i] ?? 0n, rules },
     })),
   ];
-  state.regs[EVENTQ_PROD] = (((prod & 0x8000_0000) >>> 0) + advanced) >>> 0;
+  state.change(EVENTQ_PROD, { value: (((prod & 0x8000_0000) >>> 0) + advanced) >>> 0 });
   state.lastEvent = event;
   const why: RuleId[] = ['EVQ-007', 'EVQ-037', 'EVT-037', 'CMDQ-066', ...event.rules.slice(0, 1)];
   if ((advanced & (2 ** log2Size - 1)) === 0) why.push('EVQ-008', 'CMDQ-004');
@@ -265,12 +265,11 @@ function record(state: State, event: EventRecord, address: bigint, queue: QueueG
   if (((prod ^ cons) & 0x8000_0000) !== 0) why.push('EVQ-029');
   if (full(advanced, cons, log2Size)) why.push('EVQ-030', 'EVQ-006');
   if ((state.cr0InForce & SMMUEN) === 0) why.push('EVQ-056');
-  const abortsBefore =
-    (state.word(GERROR) & GERROR_EVENTQ_ABT_ERR) !== 0 || (state.why[GERROR] ?? []).includes('GERR-011');
+  const abortsBefore = (state.word(GERROR) & GERROR_EVENTQ_ABT_ERR) !== 0 || state.why(GERROR).includes('GERR-011');
   if (abortsBefore) why.push('EVQ-004');
   if (wasEmpty && (state.irqCtrlAck & IRQEN_EVENTQ) === 0) {
     why.push('REG-262');
-    if ((state.why[IRQ_CTRLACK] ?? []).includes('ACK-034')) why.push('ACK-044');
+    if (state.why(IRQ_CTRLACK).includes('ACK-034')) why.push('ACK-044');
   }
   if (event.name === 'C_BAD_STE' || event.name === 'C_BAD_CD') why.push('EVT-038');
   because(state, EVENTQ_PROD, why);
@@ -287,7 +286,7 @@ function eventAbort(state: State, log2Size: number): State[] {
   const synchronous = raise(state.copy(), GERROR_EVENTQ_ABT_ERR, ['EVQ-042', 'EVQ-066', 'GERR-011']);
   const lost = state.copy();
   const prod = state.word(EVENTQ_PROD);
-  lost.regs[EVENTQ_PROD] = (((prod & 0x8000_0000) >>> 0) + next(prod, log2Size)) >>> 0;
+  lost.change(EVENTQ_PROD, { value: (((prod & 0x8000_0000) >>> 0) + next(prod, log2Size)) >>> 0 });
   if (occupancy(prod, state.word(EVENTQ_CONS), log2Size) === 0 && (state.irqCtrlAck & IRQEN_EVENTQ) !== 0) {
     lost.due('EVTQ', false, ['EVQ-043']);
   }
@@ -299,7 +298,7 @@ function eventAbort(state: State, log2Size: number): State[] {
 function raise(state: State, error: number, rules: readonly RuleId[]): State {
   if ((state.activeErrors() & error) !== 0) return because(state, GERROR, ['GERR-003']);
   const before = state.word(GERROR);
-  state.regs[GERROR] = (before ^ error) >>> 0;
+  state.change(GERROR, { value: (before ^ error) >>> 0 });
   state.ghostErrors &= ~error;
   because(state, GERROR, [...rules, 'GERR-002', ...((before & error) !== 0 ? (['REG-197'] as const) : [])]);
   if ((state.irqCtrlAck & IRQEN_GERROR) !== 0) {
@@ -358,11 +357,11 @@ function slotRules(state: State, env: Environment, address: bigint): RuleId[] {
 }
 
 function commandError(state: State, code: number, rules: readonly RuleId[]): State {
-  state.regs[CMDQ_CONS] = withError(state.word(CMDQ_CONS), code);
-  state.unknown[CMDQ_CONS] = 0;
+  state.change(CMDQ_CONS, { value: withError(state.word(CMDQ_CONS), code) });
+  state.change(CMDQ_CONS, { unknown: 0 });
   const why: RuleId[] = [...rules, 'CMDQ-047', 'CMDQ-051', 'CMDQ-053'];
-  if ((state.why[CMDQ_CONS] ?? []).includes('CMDQ-057')) why.push('CMDQ-060');
-  state.why[CMDQ_CONS] = why;
+  if (state.why(CMDQ_CONS).includes('CMDQ-057')) why.push('CMDQ-060');
+  state.change(CMDQ_CONS, { why: why });
   state.invalidations = state.invalidations.map((i) => (i.complete ? i : { ...i, interrupted: 'CMDQ-092' }));
   return raise(state, GERROR_CMDQ_ERR, [...rules, 'GERR-010', 'CMDQ-054', 'CMDQ-055']);
 }
@@ -381,7 +380,7 @@ function consume(
   if (log2Size === 0) why.push('CMDQ-008');
   const disabled = (state.cr0InForce & SMMUEN) === 0;
   if (disabled) why.push('CMDQ-043');
-  state.regs[CMDQ_CONS] = withError(advanced, (cons >>> 24) & 0x7f);
+  state.change(CMDQ_CONS, { value: withError(advanced, (cons >>> 24) & 0x7f) });
   because(state, CMDQ_CONS, why);
   switch (effect.kind) {
     case 'invalidate':
@@ -392,7 +391,7 @@ function consume(
       break;
     case 'sync':
       if (state.lastEvent !== undefined) because(state, EVENTQ_PROD, ['EVQ-050']);
-      if ((state.why[EVENTQ_PROD] ?? []).some((rule) => rule === 'EVQ-001' || rule === 'EVQ-003'))
+      if (state.why(EVENTQ_PROD).some((rule) => rule === 'EVQ-001' || rule === 'EVQ-003'))
         because(state, EVENTQ_PROD, ['EVQ-051']);
       state.invalidations = prune(state.invalidations.map((i) => (i.complete ? i : { ...i, complete: true })));
       if (effect.interrupt) state.due('CMD_SYNC', true, [...rules, 'SYNC-016', 'MSI-011']);
@@ -434,8 +433,8 @@ function prune(invalidations: readonly Invalidation[]): readonly Invalidation[] 
 }
 
 function because(state: State, offset: number, rules: readonly RuleId[]): State {
-  const before = state.why[offset] ?? [];
-  state.why[offset] = [...before.filter((rule) => !rules.includes(rule)).slice(-24), ...rules];
+  const before = state.why(offset);
+  state.change(offset, { why: [...before.filter((rule) => !rules.includes(rule)).slice(-24), ...rules] });
   return state;
 }
 
@@ -452,7 +451,7 @@ function identical(a: EventRecord, b: EventRecord): boolean {
 
 function needKnown(state: State, ...offsets: readonly number[]): void {
   for (const offset of offsets) {
-    if (((state.unknown[offset] ?? 0) & 0x800f_ffff) !== 0) {
+    if ((state.unknown(offset) & 0x800f_ffff) !== 0) {
       throw new Undetermined('a queue was used before its indexes were set');
     }
   }

@@ -64,37 +64,47 @@ const GBPA_ABORT = 1 << 20;
 const GBPA_PERMISSIONS = 0x000f_0000;
 const GBPA_TYPES = 0x0000_3f1f;
 
-/** The state after reset (3.11, 6.3): two, because GBPA.ABORT may reset to either value. */
-export function resetStates(): State[] {
+/** The state after reset (3.11, 6.3). GBPA.ABORT may be either; see `gbpaCases`. */
+export function resetState(): State {
+  const state = new State();
+  state.set(CR0, 0, ['RESET-001']);
+  state.set(IRQ_CTRL, 0, ['RESET-003']);
+  state.set(GERROR, 0, ['RESET-005']);
+  state.set(GERRORN, 0, ['RESET-005']);
+  state.change(CR0ACK, { why: ['RESET-001'] });
+  state.change(IRQ_CTRLACK, { why: ['RESET-003'] });
+  const unknown = (offset: number, mask: number, rule: RuleId): void => {
+    state.change(offset, { value: 0 });
+    state.change(offset, { unknown: mask >>> 0 });
+    state.change(offset, { why: [rule] });
+  };
+  state.set(GBPA, 0, ['RESET-009', 'RESET-007']);
+  state.change(GBPA, { unknown: GBPA_ABORT | GBPA_PERMISSIONS | GBPA_TYPES });
+  unknown(CR1, 0xfff, 'RESET-015');
+  unknown(CR2, 0xf, 'RESET-016');
+  unknown(STRTAB_BASE, 0xffff_ffc0, 'RESET-017');
+  unknown(STRTAB_BASE + 4, 0x40ff_ffff, 'RESET-017');
+  unknown(STRTAB_BASE_CFG, 0x3_07ff, 'RESET-017');
+  for (const base of [CMDQ_BASE, EVENTQ_BASE]) {
+    unknown(base, 0xffff_ffff, base === CMDQ_BASE ? 'RESET-018' : 'EVQ-059');
+    unknown(base + 4, 0x40ff_ffff, base === CMDQ_BASE ? 'RESET-018' : 'EVQ-059');
+  }
+  unknown(CMDQ_PROD, INDEX_BITS, 'RESET-018');
+  unknown(CMDQ_CONS, 0x7f0f_ffff, 'RESET-021');
+  unknown(EVENTQ_PROD, INDEX_BITS | OVERFLOW_FLAG, 'EVQ-059');
+  unknown(EVENTQ_CONS, INDEX_BITS | OVERFLOW_FLAG, 'RESET-020');
+  return state;
+}
+
+/** A state whose GBPA.ABORT is still what reset left there, as the two it may be; else the state alone. */
+export function gbpaCases(state: State): readonly State[] {
+  if ((state.unknown(GBPA) & GBPA_ABORT) === 0) return [state];
   return [0, GBPA_ABORT].map((abort) => {
-    const state = new State();
-    state.set(CR0, 0, ['RESET-001']);
-    state.set(IRQ_CTRL, 0, ['RESET-003']);
-    state.set(GERROR, 0, ['RESET-005']);
-    state.set(GERRORN, 0, ['RESET-005']);
-    state.why[CR0ACK] = ['RESET-001'];
-    state.why[IRQ_CTRLACK] = ['RESET-003'];
-    const unknown = (offset: number, mask: number, rule: RuleId): void => {
-      state.regs[offset] = 0;
-      state.unknown[offset] = mask >>> 0;
-      state.why[offset] = [rule];
-    };
-    state.set(GBPA, abort, ['RESET-009', 'RESET-007', abort === 0 ? 'RESET-013' : 'RESET-011']);
-    state.unknown[GBPA] = GBPA_PERMISSIONS | GBPA_TYPES;
-    unknown(CR1, 0xfff, 'RESET-015');
-    unknown(CR2, 0xf, 'RESET-016');
-    unknown(STRTAB_BASE, 0xffff_ffc0, 'RESET-017');
-    unknown(STRTAB_BASE + 4, 0x40ff_ffff, 'RESET-017');
-    unknown(STRTAB_BASE_CFG, 0x3_07ff, 'RESET-017');
-    for (const base of [CMDQ_BASE, EVENTQ_BASE]) {
-      unknown(base, 0xffff_ffff, base === CMDQ_BASE ? 'RESET-018' : 'EVQ-059');
-      unknown(base + 4, 0x40ff_ffff, base === CMDQ_BASE ? 'RESET-018' : 'EVQ-059');
-    }
-    unknown(CMDQ_PROD, INDEX_BITS, 'RESET-018');
-    unknown(CMDQ_CONS, 0x7f0f_ffff, 'RESET-021');
-    unknown(EVENTQ_PROD, INDEX_BITS | OVERFLOW_FLAG, 'EVQ-059');
-    unknown(EVENTQ_CONS, INDEX_BITS | OVERFLOW_FLAG, 'RESET-020');
-    return state;
+    const next = state.copy();
+    next.change(GBPA, { value: abort });
+    next.change(GBPA, { unknown: state.unknown(GBPA) & ~GBPA_ABORT });
+    note(next, GBPA, abort === 0 ? 'RESET-013' : 'RESET-011');
+    return next;
   });
 }
 
@@ -135,21 +145,21 @@ export function readWord(state: State, context: Context, offset: number): readon
       ...(offset === 0x10 ? (['REG-078'] as const) : []),
       ...applied.map((rule) => rule.rule),
     ];
-    return [{ value: context.id[idName], known: ~0, rules: [...rules, ...(state.why[offset] ?? [])] }];
+    return [{ value: context.id[idName], known: ~0, rules: [...rules, ...state.why(offset)] }];
   }
   const qs = (base: number, cap: number): number => Math.min(state.word(base) & 0x1f, cap);
   switch (offset) {
     case CR0:
       return [plain(state, CR0, ['ACK-012'])];
     case CR0ACK:
-      return [{ value: state.cr0Ack, known: ~0, rules: ['REG-108', ...(state.why[CR0ACK] ?? [])] }];
+      return [{ value: state.cr0Ack, known: ~0, rules: ['REG-108', ...state.why(CR0ACK)] }];
     case GBPA: {
       const pending = state.gbpaPending;
       if (pending === undefined) return [plain(state, GBPA, ['ACK-056'])];
       return [{ value: (pending | GBPA_UPDATE) >>> 0, known: ~gbpaLoose(pending, f), rules: ['ACK-045'] }];
     }
     case IRQ_CTRLACK:
-      return [{ value: state.irqCtrlAck, known: ~0, rules: ['ACK-040', ...(state.why[IRQ_CTRLACK] ?? [])] }];
+      return [{ value: state.irqCtrlAck, known: ~0, rules: ['ACK-040', ...state.why(IRQ_CTRLACK)] }];
     case GERROR: {
       const idle = (state.cr0InForce & CMDQEN) === 0 && waitingCommands(state, f) > 0;
       return [plain(state, GERROR, ['REG-228', ...(idle ? (['GERR-035'] as const) : [])])];
@@ -216,7 +226,7 @@ export function readWord(state: State, context: Context, offset: number): readon
     const all: RuleId[] = rule === 'REG-237' || rule === 'REG-242' ? [rule, 'REG-037'] : [rule];
     return [present ? { value: 0, known: 0, rules: [] } : { value: 0, known: ~0, rules: all }];
   }
-  if (idWindow(offset) && state.regs[offset] !== undefined) return [plain(state, offset, ['REG-094'])];
+  if (idWindow(offset) && state.has(offset)) return [plain(state, offset, ['REG-094'])];
   if (implementationDefined(offset)) {
     return [{ value: 0, known: 0, rules: [offset >= 0xfd0 && offset < 0x1000 ? 'REG-094' : 'REG-019'] }];
   }
@@ -280,8 +290,8 @@ export function writeWord(state: State, context: Context, offset: number, value:
           ...(unsigned >>> 24 !== 0 ? (['REG-322'] as const) : []),
         ];
         s.set(CMDQ_CONS, unsigned & INDEX_BITS, ['REG-296', ...extra]);
-        s.unknown[CMDQ_CONS] = 0x7f00_0000; // ERR may take the written value or keep its own
-        s.reservedWritten[CMDQ_CONS] = 0;
+        s.change(CMDQ_CONS, { unknown: 0x7f00_0000 }); // ERR may take the written value or keep its own
+        s.change(CMDQ_CONS, { reserved: 0 });
       });
     case EVENTQ_BASE:
     case EVENTQ_BASE + 4:
@@ -294,7 +304,7 @@ export function writeWord(state: State, context: Context, offset: number, value:
     case EVENTQ_PROD:
       return guarded(state, f, EVENTQEN, false, ['REG-336', 'REG-351', 'REG-352'], (s) => {
         store(s, offset, unsigned, INDEX_BITS | OVERFLOW_FLAG, ['REG-334']);
-        s.reservedWritten[offset] = 0;
+        s.change(offset, { reserved: 0 });
       });
     case EVENTQ_CONS:
       return writeEventqCons(state, f, unsigned);
@@ -312,7 +322,7 @@ export function writeWord(state: State, context: Context, offset: number, value:
     const alias = writeWord(state, context, offset - PAGE1, value);
     if (alias.states.length !== 1 || alias.states[0] !== state) return { ...alias, states: [state, ...alias.states] };
   }
-  if (idWindow(offset) && state.regs[offset] !== undefined) return single(state, (s) => note(s, offset, 'REG-093'));
+  if (idWindow(offset) && state.has(offset)) return single(state, (s) => note(s, offset, 'REG-093'));
   if (offset < 0x20 || offset === CR0ACK || offset === IRQ_CTRLACK || offset === GERROR) {
     return single(state, (s) => note(s, offset, writeIgnored(offset)));
   }
@@ -335,7 +345,7 @@ function writeCr0(state: State, f: Features, value: number): WriteResult {
   const written = (bits: number): State => {
     const next = state.copy();
     store(next, CR0, bits, mask, altered === 0 ? rules : [...rules, f.minor >= 2 ? 'ACK-016' : 'ACK-017']);
-    next.reservedWritten[CR0] = (next.reservedWritten[CR0] ?? 0) | (value & ~mask);
+    next.change(CR0, { reserved: next.reserved(CR0) | (value & ~mask) });
     return next;
   };
   if (altered === 0) return { states: [written(value)] };
@@ -368,8 +378,8 @@ function writeCr1(state: State, f: Features, value: number): WriteResult {
   let forks = [state.copy()];
   const part = (mask: number, guard: Guard, preset: boolean, open: RuleId, closed: RuleId, old: RuleId): void => {
     const take = (s: State): void => {
-      s.regs[CR1] = ((s.word(CR1) & ~mask) | (value & mask)) >>> 0;
-      s.unknown[CR1] = (s.unknown[CR1] ?? 0) & ~mask;
+      s.change(CR1, { value: ((s.word(CR1) & ~mask) | (value & mask)) >>> 0 });
+      s.change(CR1, { unknown: s.unknown(CR1) & ~mask });
       note(s, CR1, open);
     };
     if (preset) return;
@@ -419,7 +429,7 @@ function writeGbpa(state: State, f: Features, value: number): WriteResult {
   const fields = value & (GBPA_ABORT | GBPA_PERMISSIONS | GBPA_TYPES);
   const begin = (s: State): void => {
     s.gbpaPending = fields;
-    s.reservedWritten[GBPA] = (s.reservedWritten[GBPA] ?? 0) | (value & 0x7fe0_c0e0);
+    s.change(GBPA, { reserved: s.reserved(GBPA) | (value & 0x7fe0_c0e0) });
   };
   if (state.gbpaPending !== undefined) {
     if (f.minor >= 2) return single(state, (s) => note(s, GBPA, 'ACK-052'));
@@ -448,9 +458,9 @@ export function completeGbpa(state: State, f: Features): void {
   const rules: RuleId[] = ['ACK-047', 'ACK-056', 'REG-181'];
   if (!f.attrPermsOvr) rules.push('REG-180');
   if (!f.attrTypesOvr) rules.push('REG-179');
-  if (state.reservedWritten[GBPA]) rules.push('REG-177', 'SEC-019');
+  if (state.reserved(GBPA)) rules.push('REG-177', 'SEC-019');
   state.set(GBPA, value, rules);
-  state.unknown[GBPA] = gbpaLoose(value, f);
+  state.change(GBPA, { unknown: gbpaLoose(value, f) });
 }
 
 function writeGerrorn(state: State, f: Features, value: number): WriteResult {
@@ -462,10 +472,12 @@ function writeGerrorn(state: State, f: Features, value: number): WriteResult {
   const rules: RuleId[] = ['REG-187', 'REG-189', 'GERR-001'];
   if (toggled & active) rules.push('GERR-004', 'GERR-040');
   if (toggled & active && active & ~toggled) rules.push('REG-201');
-  acknowledged.reservedWritten[GERRORN] = (state.reservedWritten[GERRORN] ?? 0) | (value & ~mask);
+  acknowledged.change(GERRORN, { reserved: state.reserved(GERRORN) | (value & ~mask) });
   acknowledged.set(GERRORN, value & mask, rules);
   if (toggled & active & GERROR_CMDQ_ERR) {
-    acknowledged.why[CMDQ_CONS] = (state.cr0InForce & CMDQEN) !== 0 ? ['CMDQ-057', 'CMDQ-058'] : ['CMDQ-062'];
+    acknowledged.change(CMDQ_CONS, {
+      why: (state.cr0InForce & CMDQEN) !== 0 ? ['CMDQ-057', 'CMDQ-058'] : ['CMDQ-062'],
+    });
   }
   const differing = acknowledged.word(GERROR) ^ acknowledged.word(GERRORN);
   acknowledged.ghostErrors = state.ghostErrors & differing;
@@ -583,7 +595,7 @@ function storeAddressHalf(
   const above = value & 0x00ff_ffff & ~stored;
   if (above === 0) return;
   // Bits above OAS are RES0: storing them is optional, and they are no part of the address.
-  state.unknown[offset] = (state.unknown[offset] ?? 0) | above;
+  state.change(offset, { unknown: state.unknown(offset) | above });
   note(state, offset, rules[2]);
 }
 
@@ -600,11 +612,11 @@ function resized(
     const kept = 2 ** (before + 1) - 1;
     const width = 2 ** (after + 1) - 1;
     if (after > before) {
-      state.unknown[offset] = (state.unknown[offset] ?? 0) | (width & ~kept);
+      state.change(offset, { unknown: state.unknown(offset) | (width & ~kept) });
       note(state, offset, rules[0]);
     } else {
       const flags = state.word(offset) & ~INDEX_BITS;
-      state.regs[offset] = (flags | (state.word(offset) & width)) >>> 0;
+      state.change(offset, { value: (flags | (state.word(offset) & width)) >>> 0 });
       note(state, offset, rules[1]);
     }
   }
@@ -623,13 +635,13 @@ function store(state: State, offset: number, value: number, mask: number, why: r
 
 function reserve(state: State, offset: number, value: number, mask: number, rule: RuleId): void {
   const reserved = (value & ~mask) >>> 0;
-  state.reservedWritten[offset] = ((state.reservedWritten[offset] ?? 0) | reserved) >>> 0;
+  state.change(offset, { reserved: (state.reserved(offset) | reserved) >>> 0 });
   note(state, offset, rule);
 }
 
 function note(state: State, offset: number, rule: RuleId): void {
-  const before = state.why[offset] ?? [];
-  if (!before.includes(rule)) state.why[offset] = [...before, rule];
+  const before = state.why(offset);
+  if (!before.includes(rule)) state.change(offset, { why: [...before, rule] });
 }
 
 function noted(state: State, offset: number, rule: RuleId): State {
@@ -639,8 +651,8 @@ function noted(state: State, offset: number, rule: RuleId): State {
 }
 
 function plain(state: State, offset: number, rules: readonly RuleId[]): ReadOption {
-  const loose = (state.unknown[offset] ?? 0) | (state.reservedWritten[offset] ?? 0);
-  return { value: state.word(offset), known: ~loose, rules: [...rules, ...(state.why[offset] ?? [])] };
+  const loose = state.unknown(offset) | state.reserved(offset);
+  return { value: state.word(offset), known: ~loose, rules: [...rules, ...state.why(offset)] };
 }
 
 function masked(option: ReadOption, known: number, rule: RuleId): ReadOption {

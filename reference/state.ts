@@ -38,13 +38,28 @@ export interface MemoryWrite {
   readonly content: Content;
 }
 
+/** One 32-bit register word. */
+interface Cell {
+  readonly value: number;
+  readonly unknown: number;
+  readonly reserved: number;
+  readonly why: readonly RuleId[];
+}
+
+const EMPTY: Cell = { value: 0, unknown: 0, reserved: 0, why: [] };
+
+const slots = new Map<number, number>();
+
+/** Register words in the order in which they were first met, so that a state is a short array. */
+function slotOf(offset: number): number {
+  const known = slots.get(offset);
+  if (known !== undefined) return known;
+  slots.set(offset, slots.size);
+  return slots.size - 1;
+}
+
 export class State {
-  /** Contents of the registers that hold what was written, by offset of each 32-bit word. */
-  regs: Record<number, number> = {};
-  /** Bits of them that are UNKNOWN. */
-  unknown: Record<number, number> = {};
-  /** Rules that a register's present value rests on, by word offset. */
-  why: Record<number, readonly RuleId[]> = {};
+  #cells: (Cell | undefined)[] = [];
   /** The value of CR0 in force; between the write and the acknowledge it may be the old or the new one (6.3.9). */
   cr0InForce = 0;
   cr0Ack = 0;
@@ -57,8 +72,6 @@ export class State {
   cmdqDisabledAt = -1;
   /** Consumption stopped after PROD was moved illegally, until the queue is disabled (3.21.2). */
   cmdqStuck = false;
-  /** Reserved bits that software has written as 1, by word offset: RES0 lets them be stored or not (1.2, 6.2). */
-  reservedWritten: Record<number, number> = {};
   /** Events of terminated transactions that are on their way to the queue. */
   events: readonly EventRecord[] = [];
   /** The last event recorded: an identical one may be merged into it. */
@@ -72,16 +85,57 @@ export class State {
   writes: readonly MemoryWrite[] = [];
 
   copy(): State {
-    const other = Object.assign(new State(), this);
-    other.regs = { ...this.regs };
-    other.unknown = { ...this.unknown };
-    other.why = { ...this.why };
-    other.reservedWritten = { ...this.reservedWritten };
+    const other = new State();
+    other.#cells = this.#cells.slice();
+    other.cr0InForce = this.cr0InForce;
+    other.cr0Ack = this.cr0Ack;
+    other.irqCtrlAck = this.irqCtrlAck;
+    other.gbpaPending = this.gbpaPending;
+    other.ghostErrors = this.ghostErrors;
+    other.cmdqDisabledAt = this.cmdqDisabledAt;
+    other.cmdqStuck = this.cmdqStuck;
+    other.events = this.events;
+    other.lastEvent = this.lastEvent;
+    other.drained = this.drained;
+    other.interrupts = this.interrupts;
+    other.invalidations = this.invalidations;
+    other.tables = this.tables;
+    other.writes = this.writes;
     return other;
   }
 
+  #cell(offset: number): Cell {
+    return this.#cells[slotOf(offset)] ?? EMPTY;
+  }
+
+  /** Contents of the 32-bit register word at `offset`. */
   word(offset: number): number {
-    return this.regs[offset] ?? 0;
+    return this.#cell(offset).value;
+  }
+
+  /** Bits of it that are UNKNOWN. */
+  unknown(offset: number): number {
+    return this.#cell(offset).unknown;
+  }
+
+  /** Reserved bits of it that software has written as 1: RES0 lets them be stored or not (1.2, 6.2). */
+  reserved(offset: number): number {
+    return this.#cell(offset).reserved;
+  }
+
+  /** Rules that its present value rests on. */
+  why(offset: number): readonly RuleId[] {
+    return this.#cell(offset).why;
+  }
+
+  /** Whether anything is known of it. */
+  has(offset: number): boolean {
+    return this.#cells[slotOf(offset)] !== undefined;
+  }
+
+  change(offset: number, to: Partial<Cell>): void {
+    const cell = { ...this.#cell(offset), ...to };
+    this.#cells[slotOf(offset)] = { ...cell, value: cell.value >>> 0, unknown: cell.unknown >>> 0 };
   }
 
   /** A 64-bit register from its two halves. */
@@ -90,9 +144,7 @@ export class State {
   }
 
   set(offset: number, value: number, why: readonly RuleId[]): void {
-    this.regs[offset] = value >>> 0;
-    this.unknown[offset] = 0;
-    this.why[offset] = why;
+    this.change(offset, { value, unknown: 0, why });
   }
 
   /** Active errors: GERROR bits that differ from GERRORN (7.5). */
@@ -116,15 +168,13 @@ export class State {
   /** Two states with the same key cannot be told apart by anything that follows. */
   key(): string {
     return JSON.stringify([
-      Object.entries(this.regs),
-      Object.entries(this.unknown),
+      this.#cells.map((cell) => (cell === undefined ? 0 : [cell.value, cell.unknown, cell.reserved])),
       this.cr0InForce,
       this.cr0Ack,
       this.irqCtrlAck,
       this.gbpaPending,
       this.ghostErrors,
       this.cmdqStuck,
-      Object.entries(this.reservedWritten),
       this.events.map(eventKey),
       this.lastEvent === undefined ? '' : eventKey(this.lastEvent),
       Object.entries(this.interrupts).map(([line, due]) => [line, due.must, due.max, due.seen]),

@@ -116,7 +116,7 @@ class Procedure {
 
   /** SMMUEN is 0: GBPA decides (6.3.9.6, 6.3.14). */
   #disabled(): void {
-    const common: RuleId[] = ['STRTAB-001', 'ACK-029', ...(this.#state.why[GBPA] ?? [])];
+    const common: RuleId[] = ['STRTAB-001', 'ACK-029', ...this.#state.why(GBPA)];
     if (this.#t.substreamId !== undefined) common.push('INIT-003');
     if ((this.#state.word(GBPA) & GBPA_ABORT) !== 0) {
       this.#add(ABORT, undefined, false, ['INIT-005', ...common]);
@@ -167,7 +167,7 @@ class Procedure {
       'INIT-047',
       'STRTAB-040',
       'ACK-026',
-      ...(this.#state.why[CR2]?.includes('REG-149') === true ? (['INIT-050', 'REG-160'] as const) : []),
+      ...(this.#state.why(CR2).includes('REG-149') === true ? (['INIT-050', 'REG-160'] as const) : []),
     ];
     const steFetch = fetchSte(this.#state, this.#memory, streamId, this.#horizon);
     this.#forgotten.push(...steFetch.forgotten);
@@ -197,7 +197,7 @@ class Procedure {
 
   #badStreamId(common: readonly RuleId[]): void {
     const record = (this.#state.word(CR2) & 0b10) !== 0;
-    if ((this.#state.unknown[CR2] ?? 0) & 0b10) throw new Undetermined('CR2.RECINVSID was never written');
+    if (this.#state.unknown(CR2) & 0b10) throw new Undetermined('CR2.RECINVSID was never written');
     if (record)
       this.#abortWith('C_BAD_STREAMID', false, ['STRTAB-006', 'EVT-183', ...common], { mergeable: 'EVT-205' });
     else this.#add(ABORT, undefined, false, ['STRTAB-007', 'STRTAB-006', ...common]);
