@@ -25,7 +25,7 @@ const PCI_COMMAND_MEMORY_AND_BUS_MASTER = 0x6n;
 const PCI_BAR0 = 0x10n;
 
 const ID = 0x00n;
-const ID_VALUE = 0x010000edn;
+const ID_VALUE = 0x010000ed;
 const INTERRUPT_ACKNOWLEDGE = 0x64n;
 const DMA_SOURCE = 0x80n;
 const DMA_DESTINATION = 0x88n;
@@ -63,8 +63,13 @@ export class Edu {
     link.read(4, this.#bar + ID);
   }
 
-  isPresent(id: bigint): boolean {
+  isPresent(id: number | undefined): boolean {
     return id === ID_VALUE;
+  }
+
+  /** Whether the rise of GIC input `line` is this device's; any is while that is not known. */
+  isInterrupt(line: number): boolean {
+    return this.interruptLine === undefined || line === this.interruptLine;
   }
 
   /** Queues a DMA read of `bytes` at `address` into `slot`. The caller waits for the interrupt, then acknowledges. */

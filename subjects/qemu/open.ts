@@ -59,14 +59,15 @@ class QemuSubject implements Subject {
     this.name = name;
     const { major, minor, micro, package: vendor } = machine.version;
     this.version = `QEMU ${major}.${minor}.${micro}${vendor === '' ? '' : ` (${vendor})`}`;
-    this.idRegisters = machine.idRegisters;
+    const { idRegisters, registerAccessBytes, dmaAddressBits } = machine.description;
+    this.idRegisters = idRegisters;
     this.capabilities = {
       streams: machine.devices.map((device) => device.streamId),
       substreams: false,
       attributes: false,
       dmaBytesMax: DMA_BYTES_MAX,
-      ...(machine.dmaAddressBits === undefined ? {} : { dmaAddressBits: machine.dmaAddressBits }),
-      registerAccessBytes: machine.registerAccessBytes,
+      ...(dmaAddressBits === undefined ? {} : { dmaAddressBits }),
+      registerAccessBytes,
       memoryAborts: false,
     };
     this.#executable = executable;

@@ -9,8 +9,9 @@ import type { Action, Program } from '../../scenario/steps.ts';
 import type { Interrupt, Observation, Outcome } from '../../scenario/trace.ts';
 import { SubjectError } from '../errors.ts';
 import { type Edu, SLOTS_MAX, SlotPlan } from './edu.ts';
-import { type Machine, MachineLost, SMMU_BASE, SMMU_BYTES } from './machine.ts';
+import { type Machine, MachineLost } from './machine.ts';
 import { type Answer, bytesOf, valueOf } from './qtest.ts';
+import { SMMU_BASE, SMMU_BYTES } from './smmu.ts';
 
 /** A transfer of the CPU that is longer goes out in pieces. */
 const CHUNK_BYTES = 64 * 1024;
@@ -135,7 +136,7 @@ class ProgramRun {
    * Data that an abort cannot have left is data; else it is unclear. It is one transaction, since it stays in its page.
    */
   #readOutcome(data: Uint8Array): Outcome {
-    const proven = this.#machine.abortLeaves === 'zeros' && data.some((byte) => byte !== 0);
+    const proven = this.#machine.description.abortLeaves === 'zeros' && data.some((byte) => byte !== 0);
     return proven ? { kind: 'data', data } : { kind: 'unclear', data };
   }
 
