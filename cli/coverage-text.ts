@@ -23,7 +23,9 @@ export function coverageText(coverage: Coverage): string {
   if (coverage.outside.length > 0) {
     parts.push(ink('yellow', `Reached though not counted as in scope: ${coverage.outside.join(', ')}`));
   }
-  parts.push(`${ink('bold', 'Total')}: ${count(reached)} of ${plural(inScope, 'rule')} in scope reached (${percent(reached, inScope)}).`);
+  parts.push(
+    `${ink('bold', 'Total')}: ${count(reached)} of ${plural(inScope, 'rule')} in scope reached (${percent(reached, inScope)}).`,
+  );
   return parts.join('\n\n');
 }
 

@@ -27,7 +27,13 @@ async function main(argv: readonly string[]): Promise<ExitStatus> {
   for (const command of [checkCommand(end), replayCommand(end), coverageCommand(end)]) program.addCommand(command);
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({
-      outputError: (text, write) => write(`${NAME}: ${text.replace(/^error: /, '').trim().replaceAll('\n', ' ')}\n`),
+      outputError: (text, write) =>
+        write(
+          `${NAME}: ${text
+            .replace(/^error: /, '')
+            .trim()
+            .replaceAll('\n', ' ')}\n`,
+        ),
     });
   }
   if (argv.length === 0) {

@@ -5,7 +5,8 @@ import { availableParallelism } from 'node:os';
 /** A whole number of 0 or more. */
 export function wholeNumber(text: string): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('A whole number is expected.');
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError('A whole number is expected.');
   return value;
 }
 

@@ -1,6 +1,6 @@
 /** Where this package is and which version: the same from the sources and from dist/. */
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The folder that holds package.json. */
@@ -8,6 +8,13 @@ export const PACKAGE_ROOT = findRoot(dirname(fileURLToPath(import.meta.url)));
 
 /** As in package.json. */
 export const VERSION = readVersion();
+
+/** The scenarios that come with the package; relative to where the user is when that is within reach. */
+export function corpusFolder(): string {
+  const folder = join(PACKAGE_ROOT, 'corpus');
+  const near = relative(process.cwd(), folder);
+  return near.startsWith('..') ? folder : near;
+}
 
 function findRoot(from: string): string {
   let at = from;

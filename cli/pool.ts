@@ -55,7 +55,8 @@ export async function runTasks(tasks: Iterable<RangeTask>, options: PoolOptions)
       }
       options.onEnd(task, result);
       waiting.set(at, [task, result]);
-      await (handing = handing.then(handOn));
+      handing = handing.then(handOn);
+      await handing;
     }
   };
   try {
@@ -100,10 +101,11 @@ class ThreadRunner implements Runner {
     const watchdog = new AbortController();
     const timer = setTimeout(() => watchdog.abort(), this.#rangeMs);
     try {
-      const result: TaskResult = await this.#pool.run(task, { signal: watchdog.signal });
-      return result;
+      return (await this.#pool.run(task, { signal: watchdog.signal })) as TaskResult;
     } catch (thrown) {
-      const reason = watchdog.signal.aborted ? `no end after ${this.#rangeMs / 1000} s` : `worker died: ${oneLine(thrown)}`;
+      const reason = watchdog.signal.aborted
+        ? `no end after ${this.#rangeMs / 1000} s`
+        : `worker died: ${oneLine(thrown)}`;
       return { kind: 'lost', reason };
     } finally {
       clearTimeout(timer);

@@ -1,14 +1,15 @@
 /**
- * One judged scenario for people, on at most 40 lines: what is wrong, what was done, why it must be otherwise. Every part is cut
- * to its share of the lines; `--as json` and the file hold everything.
+ * One replayed scenario for people, on at most 40 lines: what is wrong, what was done, why it must be otherwise. Every
+ * part is cut to its share of the lines; `--as json` and the file hold everything.
  */
-import type { Permitted, Verdict, Violation } from '../reference/verdict.ts';
+import type { Permitted, Violation } from '../reference/verdict.ts';
+import type { Property, PropertyResult, Violated } from '../properties/property.ts';
 import type { RuleId } from '../reference/rules/ids.ts';
-import { ruleRow } from '../reference/rules/registry.ts';
+import { isRuleId, ruleRow } from '../reference/rules/registry.ts';
 import { printEventQueue, printObservation, printStep } from '../scenario/print.ts';
 import type { Program, Scenario } from '../scenario/steps.ts';
 import type { Trace } from '../scenario/trace.ts';
-import { count, ink, percent, plural } from './text.ts';
+import { count, ink, percent, plural, wrap } from './text.ts';
 
 const LINES_MAX = 40;
 const COLUMNS_MAX = 118;
@@ -16,69 +17,76 @@ const PERMITTED_SHOWN = 3;
 const RULES_SHOWN = 14;
 const STEPS_SHOWN_MIN = 6;
 
-export interface Judged {
+export interface Replayed {
   readonly scenario: Scenario;
-  readonly program: Program;
-  readonly trace: Trace;
-  /** Judged with `explain`. */
-  readonly verdict: Verdict;
+  readonly property: Property;
+  /** Its verdict, where it has one, was made with `explain`. */
+  readonly result: PropertyResult;
   /** Name and version of the subject. */
   readonly subject: string;
 }
 
-/** The report without its last line, which is the replay command. */
-export function verdictText(judged: Judged, explain: boolean): string {
-  const head = headLines(judged);
-  const why = explain ? whyLines(judged) : [];
-  const room = Math.max(STEPS_SHOWN_MIN, LINES_MAX - 2 - head.length - why.length - 2);
-  const steps = stepLines(judged, room);
-  return [head, steps, why]
+/** The report but for its last line, the replay command. */
+export function verdictText(replayed: Replayed, explain: boolean): string {
+  const head = headLines(replayed);
+  const why = explain ? whyLines(replayed) : [];
+  const blankLines = 3;
+  const room = Math.max(STEPS_SHOWN_MIN, LINES_MAX - 1 - blankLines - head.length - why.length);
+  return [head, stepLines(replayed, room), why]
     .filter((part) => part.length > 0)
     .map((part) => part.join('\n'))
     .join('\n\n');
 }
 
-function headLines(judged: Judged): string[] {
-  const { verdict, program, scenario, subject } = judged;
-  if (verdict.violation !== undefined) return violationLines(verdict.violation, judged);
-  const { forced, stale, unpred, impdef } = verdict.passes;
+function headLines(replayed: Replayed): string[] {
+  const { result, property, scenario, subject } = replayed;
+  if (result.kind === 'violation') return violationLines(result, replayed);
+  const { program, verdict } = result.run;
   const lines = [
-    `${scenario.why}`,
-    `${subject}: ${plural(scenario.steps.length, 'step')}, ${plural(program.actions.length, 'action')}, ${plural(verdict.dmas, 'DMA')}; determinacy ${percent(verdict.determinateDmas, verdict.dmas)}; ${plural(verdict.decisive.size, 'rule')} reached`,
-    `accepted: ${count(forced)} forced, ${count(stale)} by a cache that may be stale, ${count(unpred)} UNPREDICTABLE, ${count(impdef)} IMPLEMENTATION DEFINED`,
+    scenario.why,
+    `${subject}: ${plural(scenario.steps.length, 'step')}, ${plural(program.actions.length, 'action')}`,
   ];
-  if (verdict.undetermined !== undefined) {
-    const step = program.stepOf[verdict.undetermined.action] ?? '?';
-    lines.push(ink('yellow', `UNDETERMINED at step ${step}: ${verdict.undetermined.reason}`));
-  } else lines.push(ink('green', 'OK: every observation is one that the architecture permits'));
+  if (verdict !== undefined) {
+    const { forced, stale, unpred, impdef } = verdict.passes;
+    lines[1] += `, ${plural(verdict.dmas, 'DMA')}, determinacy ${percent(verdict.determinateDmas, verdict.dmas)}, ${plural(verdict.decisive.size, 'rule')} reached`;
+    lines.push(
+      `accepted: ${count(forced)} forced, ${count(stale)} by a cache that may be stale, ${count(unpred)} UNPREDICTABLE, ${count(impdef)} IMPLEMENTATION DEFINED`,
+    );
+  }
+  if (result.kind === 'undetermined') lines.push(ink('yellow', `UNDETERMINED: ${result.reason}`));
+  else if (result.vacuous) lines.push(ink('yellow', `OK, but the law says nothing of it: ${property.title}`));
+  else lines.push(ink('green', `OK: ${property.title}`));
   return lines.map(cut);
 }
 
-function violationLines(violation: Violation, { program, subject, scenario }: Judged): string[] {
-  const row = ruleRow(violation.rule);
-  const at = program.stepOf[violation.action] ?? -1;
+function violationLines(violated: Violated, { property, subject, scenario }: Replayed): string[] {
+  const { rule, step: at, difference, observed } = violated;
+  const named = isRuleId(rule) ? `${rule}, ${ruleRow(rule).title} (${ruleRow(rule).section})` : property.title;
   const step = scenario.steps[at];
-  const permitted = violation.permitted.slice(0, PERMITTED_SHOWN).map(({ outcome }) => outcome);
-  if (violation.permitted.length > PERMITTED_SHOWN) {
-    permitted.push(`... ${count(violation.permitted.length - PERMITTED_SHOWN)} more outcomes`);
-  }
+  const permitted = violated.permitted.slice(0, PERMITTED_SHOWN);
+  const more = violated.permitted.length - permitted.length;
+  if (more > 0) permitted.push(`... ${plural(more, 'more outcome')}`);
+  const outcomes = violated.permitted.length === 1 ? ' (1 outcome)' : '';
   return [
-    ink(['bold', 'red'], `VIOLATION of ${row.id}, ${row.title} (${row.section})`) + ` by ${subject}`,
-    `  where      step ${at}${step === undefined ? '' : `: ${printStep(step)}`} (${violation.difference})`,
-    `  observed   ${violation.observed}`,
-    ...permitted.map((outcome, index) => `  ${index === 0 ? 'permitted' : '       or'}  ${outcome}`),
+    `${ink(['bold', 'red'], `VIOLATION of ${named}`)} by ${subject}`,
+    `  where      step ${at}${step === undefined ? '' : `: ${printStep(step)}`} (${difference})`,
+    `  observed   ${observed}`,
+    ...permitted.map((outcome, index) => `  ${index === 0 ? 'permitted' : '       or'}  ${outcome}${outcomes}`),
   ].map(cut);
 }
 
 /** The steps in words with what was observed, the failing one marked; the ones nearest to it when there are too many. */
-function stepLines({ scenario, program, trace, verdict }: Judged, room: number): string[] {
-  const failing = verdict.violation === undefined ? undefined : program.stepOf[verdict.violation.action];
+function stepLines({ scenario, result }: Replayed, room: number): string[] {
+  const { program, trace } = result.run;
+  const failing = result.kind === 'violation' ? result.step : undefined;
   const seen = observedByStep(scenario, program, trace);
   const end = failing === undefined ? scenario.steps.length : failing + 1;
   const lines = scenario.steps.slice(0, end).map((step, index) => {
     const mark = index === failing ? '>' : ' ';
-    const observed = index === failing ? verdict.violation?.observed : seen.get(index);
-    const text = cut(`${mark} ${String(index).padStart(3)}  ${printStep(step)}${observed === undefined ? '' : `  -> ${observed}`}`);
+    const observed = index === failing && result.kind === 'violation' ? result.observed : seen.get(index);
+    const text = cut(
+      `${mark} ${String(index).padStart(3)}  ${printStep(step)}${observed === undefined ? '' : `  -> ${observed}`}`,
+    );
     return index === failing ? ink('bold', text) : text;
   });
   const later = scenario.steps.length - end;
@@ -113,7 +121,9 @@ function observedByStep(scenario: Scenario, program: Program, trace: Trace): Map
 }
 
 /** The derivation: at a violation the rules of each permitted outcome; else the rules that the DMAs and reads rested on. */
-function whyLines({ verdict, program }: Judged): string[] {
+function whyLines({ result, property }: Replayed): string[] {
+  const { program, verdict } = result.run;
+  if (verdict === undefined) return ['Why', cut(`  the law ${property.name}: ${property.title}`)];
   if (verdict.violation !== undefined) return violationWhy(verdict.violation);
   const lines = ['Why (the rules that the outcome of each step rests on)'];
   for (const action of verdict.actions ?? []) {
@@ -132,8 +142,8 @@ function violationWhy(violation: Violation): string[] {
     lines.push(...ruleLines(chain(permitted, violation.rule), violation.rule));
   }
   if (violation.permitted.length === 0) lines.push(...ruleLines([violation.rule], violation.rule));
-  const then = ruleRow(violation.rule);
-  lines.push(cut(`  ${violation.rule} says: when ${then.when}: ${then.then}`));
+  const { when, then } = ruleRow(violation.rule);
+  lines.push(...wrap(`  ${violation.rule}: when ${when}: ${then}`, COLUMNS_MAX, '    ').split('\n'));
   return lines;
 }
 

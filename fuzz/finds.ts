@@ -1,49 +1,58 @@
 /**
  * Finds on disk: `DIR/<property>/<rule>-<difference>-<hash>.json`, each a scenario in its JSON form.
  *
- * A find is a file from the moment it is found, before shrinking starts; each better scenario that shrinking comes upon replaces
- * the file's contents. Every write goes to a temporary file that is flushed and then renamed, so a reader, or whoever
- * comes after a kill, sees a whole scenario or none. `why` says what is wrong and the seed that leads back to the
+ * A find is a file from the moment it is found, before shrinking starts; each better scenario that shrinking comes upon
+ * replaces the file's contents. Every write goes to a temporary file that is flushed and then renamed, so a reader, or
+ * whoever comes after a kill, sees a whole scenario or none. `why` says what is wrong and the seed that leads back to the
  * scenario as it was found. The hash is of the steps as found: the same find has the same name in every run.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { threadId } from 'node:worker_threads';
-import { formatScenario } from '../scenario/json.ts';
-import type { Scenario, Step } from '../scenario/steps.ts';
+import type { Find } from '../properties/campaign.ts';
+import { formatScenario, parseScenario } from '../scenario/json.ts';
+import type { Scenario } from '../scenario/steps.ts';
 
-/** What makes two finds the same: shrinking holds it, and reports count by it. */
-export interface Signature {
-  readonly property: string;
-  /** Rule and kind of difference, or whatever else names the failure, stable from run to run. */
-  readonly label: string;
+/** A find and where it is kept. */
+export interface StoredFind {
+  readonly path: string;
+  /** False: it was there already, perhaps shrunk, and was left as it is. */
+  readonly fresh: boolean;
 }
 
-export interface Find extends Signature {
-  /** In one line: what was permitted and what was seen. */
-  readonly summary: string;
-  /** Leads back to the scenario as found: `suite:seed:index`, or the file it came from. */
-  readonly origin: string;
-  readonly subject: string;
+/** What `why` of a stored find says: what is wrong, seen on which subject, and how to get back to the start. */
+export type FindNote = Pick<Find, 'property' | 'rule' | 'difference' | 'seed' | 'index' | 'message'>;
+
+/** `judged:1:4711`: names a generated scenario for ever. */
+export function seedText(find: Pick<Find, 'property' | 'seed' | 'index'>): string {
+  return `${find.property}:${find.seed}:${find.index}`;
 }
 
-/** `judged REG-004/register-value`: the signature as one word for maps and messages. */
-export function signatureText(signature: Signature): string {
-  return `${signature.property} ${signature.label}`;
-}
-
-/** Stores a find as it was found. Returns the file's path; storing the same find again gives the same path. */
-export function storeFind(dir: string, find: Find, steps: readonly Step[]): string {
-  const name = `${fileWord(find.label)}-${hashOf(steps)}.json`;
+/** Stores a find as it was found, unless it is there already. */
+export function storeFind(dir: string, find: Find, subject: string): StoredFind {
+  const scenario = parseScenario(find.scenario, seedText(find));
+  const name = `${fileWord(`${find.rule}-${find.difference}`)}-${hashOf(scenario)}.json`;
   const path = join(dir, fileWord(find.property), name);
-  writeWhole(path, formatScenario(asScenario(find, steps)));
-  return path;
+  if (existsSync(path)) return { path, fresh: false };
+  replaceFind(path, find, subject, scenario);
+  return { path, fresh: true };
 }
 
-/** Replaces the scenario of a stored find by a smaller one that fails in the same way. */
-export function replaceFind(path: string, find: Find, steps: readonly Step[]): void {
-  writeWhole(path, formatScenario(asScenario(find, steps)));
+/** Puts a scenario that fails in the same way in the place of a stored one. */
+export function replaceFind(path: string, note: FindNote, subject: string, scenario: Scenario): void {
+  const why = `${note.property}: ${note.message} (subject ${subject}, found as ${seedText(note)})`;
+  writeWhole(path, formatScenario({ ...scenario, why: why.replace(/\s+/g, ' ') }));
 }
 
 /** Takes away a find that another one of the same signature stands for. */
@@ -53,31 +62,20 @@ export function dropFind(path: string): void {
 
 /** Scenario files under `dir`, sorted, temporary ones left out; none when there is no such folder. */
 export function listScenarioFiles(dir: string): string[] {
-  let names: string[];
-  try {
-    names = readdirSync(dir, { recursive: true, encoding: 'utf8' });
-  } catch (thrown) {
-    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return [];
-    throw thrown;
-  }
-  return names
+  if (!existsSync(dir)) return [];
+  return readdirSync(dir, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.json') && !basename(name).startsWith('.'))
     .sort()
     .map((name) => join(dir, name));
 }
 
-/** The property that a stored file is a find of: the name of its folder. */
-export function propertyOfFile(path: string): string {
+/** What a stored file may be a find of: the name of its folder. */
+export function folderOf(path: string): string {
   return basename(dirname(path));
 }
 
-function asScenario(find: Find, steps: readonly Step[]): Scenario {
-  const why = `${find.property}: ${find.label}: ${find.summary} (subject ${find.subject}, ${find.origin})`;
-  return { 'smmu-crosscheck': 1, why: why.replace(/\s+/g, ' '), steps };
-}
-
-function hashOf(steps: readonly Step[]): string {
-  const text = formatScenario({ 'smmu-crosscheck': 1, why: '', steps });
+function hashOf(scenario: Scenario): string {
+  const text = formatScenario({ ...scenario, why: '' });
   return createHash('sha256').update(text).digest('hex').slice(0, 10);
 }
 

@@ -1,0 +1,254 @@
+/**
+ * `check`: replays what is kept, then runs the property suites, stores and shrinks what they find, and says what was
+ * reached. The first thing a user runs and what continuous integration runs.
+ */
+import { Command, Option } from 'commander';
+import { dropFind, seedText } from '../fuzz/finds.ts';
+import { mergeStatistics, noStatistics, signatureOf } from '../properties/campaign.ts';
+import type { CountedFind, Statistics } from '../properties/campaign.ts';
+import type { Property } from '../properties/property.ts';
+import { DEFAULT_SUITE, SUITE_NAMES } from '../properties/suites.ts';
+import { parseScenario } from '../scenario/json.ts';
+import { openSubject } from '../subjects/open.ts';
+import type { Subject } from '../subjects/subject.ts';
+import { checkDocument, checkText } from './check-report.ts';
+import type { CheckReport, ReportedViolation, SuiteLine } from './check-report.ts';
+import { EXIT, worse } from './exit.ts';
+import type { ExitStatus } from './exit.ts';
+import { replayKept } from './kept.ts';
+import type { KeptResult } from './kept.ts';
+import {
+  corpusOption,
+  countingNumber,
+  durationMs,
+  jsonOption,
+  seedOption,
+  subjectOption,
+  workersOption,
+} from './options.ts';
+import { corpusFolder } from './package-info.ts';
+import { runTasks } from './pool.ts';
+import { Progress } from './progress.ts';
+import { replayLine } from './replay.ts';
+import { shrinkFind } from './shrink-finds.ts';
+import { runsOf, ranges, suiteNamed, suitesToRun } from './suites.ts';
+import { plural } from './text.ts';
+import type { KeptFind, RangeTask, TaskResult } from './worker.ts';
+
+const RUNS_DEFAULT = 20_000;
+/** A range that takes longer has a subject that hangs. */
+const RANGE_MS = 180_000;
+/** So many ranges lost twice: the subject is not worth more. */
+const LOST_MAX = 3;
+
+interface CheckOptions {
+  readonly subject: string;
+  readonly suite: string;
+  readonly runs?: number;
+  readonly time?: number;
+  readonly seed: number;
+  readonly workers: number;
+  readonly json?: true;
+  readonly shrinkTime: number;
+  readonly finds: string;
+  readonly corpus?: string;
+}
+
+export function checkCommand(end: (status: ExitStatus) => void): Command {
+  return new Command('check')
+    .description('replay the kept scenarios, then run the property suites')
+    .addOption(subjectOption())
+    .option('--suite <name>', `run this suite only: ${SUITE_NAMES.join(', ')}`, DEFAULT_SUITE)
+    .addOption(
+      new Option('--runs <number>', 'scenarios of the judged suite; each other suite gets a share')
+        .argParser(countingNumber)
+        .default(undefined, RUNS_DEFAULT.toString()),
+    )
+    .addOption(
+      new Option('--time <duration>', 'run for so long (60s, 10m) instead').argParser(durationMs).conflicts('runs'),
+    )
+    .addOption(seedOption())
+    .addOption(workersOption())
+    .addOption(
+      new Option('--shrink-time <duration>', 'time for shrinking, shared among the finds')
+        .argParser(durationMs)
+        .default(30_000, '30s'),
+    )
+    .option('--finds <dir>', 'where finds are stored, and replayed from', 'finds')
+    .addOption(corpusOption())
+    .addOption(jsonOption())
+    .action(async (options: CheckOptions) => end(await check(options)));
+}
+
+async function check(options: CheckOptions): Promise<ExitStatus> {
+  const suites = suitesToRun(options.suite);
+  const subject = await openSubject(options.subject);
+  try {
+    const run = new CheckRun(options, suites, subject);
+    const report = await run.report();
+    process.stdout.write(
+      options.json ? `${JSON.stringify(checkDocument(report), null, 2)}\n` : `${checkText(report)}\n`,
+    );
+    return run.status;
+  } finally {
+    await subject.close();
+  }
+}
+
+/** One run of the command, and what it has come to so far. */
+class CheckRun {
+  status: ExitStatus = EXIT.clean;
+  readonly #options: CheckOptions;
+  readonly #suites: readonly Property[];
+  readonly #subject: Subject;
+  readonly #progress = new Progress();
+  readonly #bySuite = new Map<string, Statistics>();
+  /** The file of each find, by signature and index. */
+  readonly #files = new Map<string, KeptFind>();
+  #lost = 0;
+  #interrupted = false;
+
+  constructor(options: CheckOptions, suites: readonly Property[], subject: Subject) {
+    this.#options = options;
+    this.#suites = suites;
+    this.#subject = subject;
+  }
+
+  async report(): Promise<CheckReport> {
+    const options = this.#options;
+    const corpus = options.corpus ?? corpusFolder();
+    const kept = await replayKept(this.#subject, [corpus, options.finds], options.seed);
+    for (const error of kept.errors) {
+      this.#progress.say(`smmu-crosscheck: ${error}; mend the file or take it away`);
+      this.status = worse(this.status, EXIT.usage);
+    }
+    await this.#campaign();
+    const generated = [...this.#bySuite.values()].reduce(mergeStatistics, noStatistics());
+    const violations = [...this.#keptViolations(kept), ...(await this.#newViolations(generated, kept))];
+    for (const violation of violations) {
+      this.status = worse(this.status, violation.difference === 'died' ? EXIT.subject : EXIT.violation);
+    }
+    this.#progress.clear();
+    return {
+      options: { seed: options.seed, subject: options.subject, corpus, finds: options.finds },
+      subjectVersion: this.#subject.version,
+      idRegisters: this.#subject.idRegisters,
+      kept,
+      suites: this.#suites.map((suite) => this.#suiteLine(suite)),
+      statistics: mergeStatistics(kept.statistics, generated),
+      lostRanges: this.#lost,
+      interrupted: this.#interrupted,
+      violations,
+      tookMs: Math.round(this.#progress.elapsedMs),
+    };
+  }
+
+  /** Runs the suites over the workers; the statistics of each are merged in the order of their ranges. */
+  async #campaign(): Promise<void> {
+    const options = this.#options;
+    const runs = options.time === undefined ? (options.runs ?? RUNS_DEFAULT) : Infinity;
+    const expected = this.#suites.reduce((sum, { name }) => sum + runsOf(name, this.#suites, runs), 0);
+    const until = options.time === undefined ? { scenarios: expected } : { ms: options.time };
+    let sofar = noStatistics();
+    const interrupt = (): void => void (this.#interrupted = true);
+    process.once('SIGINT', interrupt);
+    try {
+      await runTasks(this.#tasks(runs), {
+        workers: options.workers,
+        rangeMs: RANGE_MS,
+        stop: () =>
+          this.#interrupted ||
+          this.#lost >= LOST_MAX ||
+          (options.time !== undefined && this.#progress.elapsedMs >= options.time),
+        onEnd: (_, result) => {
+          if (result.kind !== 'done') return;
+          sofar = mergeStatistics(sofar, result.statistics);
+          const rules = Object.keys(sofar.decisive).length;
+          this.#progress.show({ scenarios: sofar.scenarios, rules, violations: sofar.finds.length, until });
+        },
+        onRetry: (task, reason) => this.#progress.say(`${rangeText(task)}: ${reason}; running the range again`),
+        onResult: (task, result) => this.#take(task, result),
+      });
+    } finally {
+      process.off('SIGINT', interrupt);
+    }
+    if (this.#interrupted) this.status = EXIT.interrupted;
+  }
+
+  *#tasks(runs: number): Generator<RangeTask> {
+    const { subject, seed, finds: findsDir } = this.#options;
+    for (const range of ranges(this.#suites, runs)) yield { subject, seed, findsDir, ...range };
+  }
+
+  #take(task: RangeTask, result: TaskResult): void {
+    switch (result.kind) {
+      case 'broken':
+        throw new Error(`${rangeText(task)}: ${result.report}`);
+      case 'lost':
+        this.#lost += 1;
+        this.status = worse(this.status, EXIT.subject);
+        this.#progress.say(`${rangeText(task)}: lost again: ${result.reason}; its scenarios are left out`);
+        if (this.#lost === LOST_MAX) this.#progress.say(`${plural(LOST_MAX, 'range')} lost: giving up`);
+        return;
+      case 'done': {
+        const before = this.#bySuite.get(task.suite) ?? noStatistics();
+        this.#bySuite.set(task.suite, mergeStatistics(before, result.statistics));
+        for (const file of result.stored) this.#takeFile(task.suite, file);
+      }
+    }
+  }
+
+  /** Of the files of one signature the first by index stands for the others, which go. */
+  #takeFile(property: string, file: KeptFind): void {
+    const { rule, difference } = file;
+    const signature = `${property} ${rule} ${difference}`;
+    const first = this.#files.get(signature);
+    if (first === undefined || file.index < first.index) this.#files.set(signature, file);
+    const other = first === undefined || file.index >= first.index ? file : first;
+    if (other.fresh && other.path !== this.#files.get(signature)?.path) dropFind(other.path);
+  }
+
+  #suiteLine({ name, title }: Property): SuiteLine {
+    const { scenarios, vacuous, undetermined, finds } = this.#bySuite.get(name) ?? noStatistics();
+    return { name, title, scenarios, vacuous, undetermined, violations: finds.length };
+  }
+
+  #keptViolations(kept: KeptResult): ReportedViolation[] {
+    return kept.violations.map(({ file, find }) => {
+      const steps = parseScenario(find.scenario, file).steps.length;
+      return { ...find, file, steps, ...this.#replay(file) };
+    });
+  }
+
+  /** Shrinks what the suites found, but for what a kept scenario shows already. */
+  async #newViolations(generated: Statistics, kept: KeptResult): Promise<ReportedViolation[]> {
+    const known = new Set(kept.violations.map(({ find }) => signatureOf(find)));
+    const shrinkUntilMs = this.#progress.elapsedMs + this.#options.shrinkTime;
+    const finds = generated.finds.filter((find) => !known.has(signatureOf(find)));
+    const violations: ReportedViolation[] = [];
+    for (const [at, find] of finds.entries()) {
+      const stored = this.#files.get(signatureOf(find));
+      if (stored === undefined) throw new Error(`find ${seedText(find)} has no file`);
+      const shareMs = Math.max(0, shrinkUntilMs - this.#progress.elapsedMs) / (finds.length - at);
+      this.#progress.say(`shrinking ${seedText(find)}: ${find.rule} ${find.difference}`);
+      violations.push(await this.#shrunk(find, stored.path, shareMs));
+    }
+    return violations;
+  }
+
+  async #shrunk(find: CountedFind, file: string, timeMs: number): Promise<ReportedViolation> {
+    const shrunk = await shrinkFind(this.#subject, suiteNamed(find.property), find, file, timeMs);
+    const again = shrunk.violated ?? { ...find, message: `${find.message} (it did not fail when run again)` };
+    const { step, message } = again;
+    const steps = shrunk.scenario.steps.length;
+    return { ...find, step, message, file, steps, stepsBefore: shrunk.stepsBefore, ...this.#replay(file) };
+  }
+
+  #replay(file: string): { readonly replay: string } {
+    return { replay: replayLine(file, this.#options.subject) };
+  }
+}
+
+function rangeText({ suite, seed, from, to }: RangeTask): string {
+  return `${suite}:${seed}:${from} to ${to - 1}`;
+}

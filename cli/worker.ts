@@ -1,0 +1,81 @@
+/**
+ * Runs one index range of one suite: what `pool.ts` hands to worker threads, or calls in this process. Opens its own
+ * subject, and keeps it for the next range.
+ */
+import type { Statistics } from '../properties/campaign.ts';
+import { runRange } from '../properties/campaign.ts';
+import { storeFind } from '../fuzz/finds.ts';
+import type { StoredFind } from '../fuzz/finds.ts';
+import { SubjectError } from '../subjects/errors.ts';
+import { openSubject } from '../subjects/open.ts';
+import type { Subject } from '../subjects/subject.ts';
+import { oneLine } from './exit.ts';
+import { suiteNamed } from './suites.ts';
+
+/** Plain data, as everything that crosses a thread. */
+export interface RangeTask {
+  readonly subject: string;
+  readonly suite: string;
+  readonly seed: number;
+  readonly from: number;
+  readonly to: number;
+  /** Where finds are stored as soon as they are made. */
+  readonly findsDir: string;
+}
+
+export type TaskResult =
+  | { readonly kind: 'done'; readonly statistics: Statistics; readonly stored: readonly KeptFind[] }
+  /** The subject or the worker is gone, or did not come to an end. */
+  | { readonly kind: 'lost'; readonly reason: string }
+  /** A mistake of ours; `report` is for whoever mends it. */
+  | { readonly kind: 'broken'; readonly report: string };
+
+/** The file of the first find of a signature in a range. */
+export interface KeptFind extends StoredFind {
+  readonly index: number;
+  readonly rule: string;
+  readonly difference: string;
+}
+
+const subjects = new Map<string, Subject>();
+
+/** Runs the range. Never throws: whatever goes wrong is a kind of result. */
+export async function runTask(task: RangeTask): Promise<TaskResult> {
+  const { seed, from, to } = task;
+  const stored: KeptFind[] = [];
+  try {
+    const statistics = await runRange({
+      subject: await subjectOf(task.subject),
+      properties: [suiteNamed(task.suite)],
+      seed,
+      from,
+      to,
+      onFind: (find) => {
+        const { index, rule, difference } = find;
+        stored.push({ ...storeFind(task.findsDir, find, task.subject), index, rule, difference });
+      },
+    });
+    return { kind: 'done', statistics, stored };
+  } catch (thrown) {
+    if (thrown instanceof SubjectError) {
+      await closeSubjects();
+      return { kind: 'lost', reason: oneLine(thrown) };
+    }
+    return { kind: 'broken', report: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) };
+  }
+}
+
+/** Closes what `runTask` opened in this thread. Never throws: what cannot be closed is gone. */
+export async function closeSubjects(): Promise<void> {
+  const open = [...subjects.values()];
+  subjects.clear();
+  await Promise.allSettled(open.map((subject) => subject.close()));
+}
+
+async function subjectOf(spec: string): Promise<Subject> {
+  const known = subjects.get(spec);
+  if (known !== undefined) return known;
+  const subject = await openSubject(spec);
+  subjects.set(spec, subject);
+  return subject;
+}
