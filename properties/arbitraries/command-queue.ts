@@ -38,6 +38,8 @@ export function commandQueueByHand(world: World): void {
   const high = draw.chance(15) ? 1n << BigInt(target.oas) : 0n;
   world.write('CMDQ_BASE', base | low | hint | high | BigInt(log2Size), 8);
   if (draw.chance(50)) world.read('CMDQ_BASE');
+  // Before they are written again: cut to the new size, or UNKNOWN above the old one (REG-324, REG-325).
+  if (draw.chance(25)) world.read(draw.chance(50) ? 'CMDQ_PROD' : 'CMDQ_CONS');
   const first = draw.between(0, Math.min(2 * size, 64) - 1);
   const count = draw.chance(35) && size <= 8 ? size : draw.between(1, Math.min(size, 3));
   for (let at = 0; at < count; at += 1) {
@@ -127,7 +129,17 @@ export function producerMoves(world: World): void {
   const slot = world.slots;
   const page = client.pages[0];
   if (page === undefined) return;
-  if (draw.chance(50)) {
+  if (draw.chance(20)) {
+    // The last command before the queue stops is no CMD_SYNC (ACK-021, SYNC-054).
+    world.unmap(page.cd, page.va);
+    world.command('CMD_TLBI_NH_ALL');
+    if (draw.chance(50)) world.sync();
+    world.enable(world.cr0 & ~CMDQEN);
+    touch(world, client.stream, page);
+    world.enable(world.cr0 | CMDQEN);
+    world.sync();
+    touch(world, client.stream, page);
+  } else if (draw.chance(50)) {
     world.enable(world.cr0 & ~CMDQEN);
     const gone = draw.chance(50);
     if (gone) world.unmap(page.cd, page.va);
@@ -201,9 +213,18 @@ export function queueMisuse(world: World): void {
   accessAll(world, client);
   draw.pick<() => void>([
     () => world.rawCommand(BigInt(draw.between(0x80, 0x8f)), draw.bits(64)),
-    () => world.write('CMDQ_PROD', draw.bits(4)),
-    () => world.write('EVENTQ_CONS', draw.bits(3)),
-    () => world.write('GERRORN', BigInt(draw.pick([1, 4, 5]))),
+    () => (world.write('CMDQ_PROD', draw.bits(4)), world.read('CMDQ_PROD')),
+    () => (
+      world.write('EVENTQ_CONS', draw.bits(3)),
+      world.dma(client.stream, 0xa000n, { bytes: 4 }),
+      world.read('EVENTQ_PROD')
+    ),
+    () => {
+      world.enable(world.cr0 & ~CMDQEN);
+      world.write('CMDQ_CONS', draw.bits(4));
+      world.enable(world.cr0 | CMDQEN);
+    },
+    () => (world.write('GERRORN', BigInt(draw.pick([1, 4, 5]))), world.read('GERRORN')),
   ])();
   world.cmdqRuns = false;
   world.backlog = Number.MAX_SAFE_INTEGER;

@@ -95,11 +95,11 @@ export function eventQueueOff(world: World): void {
   const { draw } = world;
   const [client] = openWorld(world, { streams: 1, pages: 1, boot: { irqCtrl: draw.pick([5, 4, 0]) } });
   const events = new Events(world, client, 5);
-  events.fault();
+  if (draw.chance(60)) events.fault();
   if (draw.chance(50)) world.events();
   const on = world.cr0;
   world.enable(on & ~EVENTQEN);
-  const lost = draw.between(1, 2);
+  const lost = draw.between(0, 2);
   for (let at = 0; at < lost; at += 1) world.dma(client.stream, 0x9000n, { bytes: 4 });
   if (draw.chance(60)) world.sync();
   world.events();

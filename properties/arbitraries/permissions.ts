@@ -22,6 +22,8 @@ export function permissions(world: World): void {
   const mappings: Mapping[] = [];
   for (const page of draw.some(PAGES, draw.between(2, 3))) mappings.push(restricted(world, client.cd, page));
   if (draw.chance(35)) mappings.push(restricted(world, client.cd, draw.pick(BLOCK_2M.slice(0, 2)), 2));
+  // After all mappings: each one writes the tables above it again.
+  for (const mapping of mappings) restrictTables(world, mapping);
   world.boot();
   for (const mapping of mappings) attempts(world, stream, mapping);
   world.events();
@@ -68,6 +70,12 @@ function restricted(world: World, cd: number, page: bigint, level: 2 | 3 = 3): M
   if (draw.chance(60)) world.table(cd, va, level === 3 ? draw.pick<TableLevel>([1, 2]) : 1, tableControls(world));
   if (level === 3 && draw.chance(25)) world.table(cd, va, 2, tableControls(world));
   return mapping;
+}
+
+function restrictTables(world: World, { cd, va, level }: Mapping): void {
+  const { draw } = world;
+  if (draw.chance(60)) world.table(cd, va, level === 3 ? draw.pick<TableLevel>([1, 2]) : 1, tableControls(world));
+  if (level === 3 && draw.chance(25)) world.table(cd, va, 2, tableControls(world));
 }
 
 /** Hierarchical permissions, and bits of Table descriptors that do nothing. */

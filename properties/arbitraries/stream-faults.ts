@@ -52,6 +52,11 @@ export function oddSte(world: World): SteFields {
   const { draw, target } = world;
   return draw.weighted<() => SteFields>([
     [1, () => ({ V: 0n, ...ignored(world) })],
+    // What such an STE points at is not fetched (CACHE-013, CACHE-014).
+    [
+      1,
+      () => ({ ...draw.pick<SteFields>([{ V: 0n }, { Config: 0n }, { Config: 4n }]), S1ContextPtr: holeAddress(draw) }),
+    ],
     [
       3,
       () => ({

@@ -4,6 +4,7 @@
  */
 import type { CdFields } from '../../scenario/encode/cd.ts';
 import type { DescriptorFields } from '../../scenario/encode/descriptor.ts';
+import { halfOf } from '../../scenario/layout.ts';
 import { PATTERN_BASE } from '../../scenario/memory-map.ts';
 import type { LeafLevel, TableLevel } from '../../scenario/steps.ts';
 import { access, anyAccess, look } from './accesses.ts';
@@ -33,8 +34,10 @@ export function walkFaults(world: World): void {
   const steSet = draw.chance(20) ? { MEV: 1n } : {};
   const client = addClient(world, draw.pick(target.streams), draw.between(0, 3), { pages: 0, cdSet, steSet });
   const good = world.map(client.cd, 0xe0_2000n, outputOf(draw, 3));
-  const broken = draw.some(PAGES, draw.between(2, 3)).map((page) => brokenPage(world, client, page, bits, large));
+  const broken = draw.some(PAGES, draw.between(2, 3)).map((page) => brokenPage(world, client, page, bits));
   if (draw.chance(50)) broken.push(brokenBlock(world, client, bits));
+  // After all mappings: each one writes the tables above it again.
+  for (const mapping of broken) if (mapping.level === 3 && draw.chance(50)) breakTable(world, mapping, bits, large);
   world.boot({ ...(draw.chance(15) ? { eventqLog2Size: 3 } : {}) });
   access(world, client.stream, good);
   for (const mapping of broken) {
@@ -71,7 +74,7 @@ function lowStart(world: World): CdFields {
   return { T0SZ: BigInt(world.draw.between(16, 24)) };
 }
 
-function brokenPage(world: World, client: Client, page: bigint, bits: number, large: boolean): Mapping {
+function brokenPage(world: World, client: Client, page: bigint, bits: number): Mapping {
   const { draw } = world;
   const va = draw.chance(25) ? page | HIGH : page;
   const mapping = world.map(
@@ -81,15 +84,18 @@ function brokenPage(world: World, client: Client, page: bigint, bits: number, la
     3,
     draw.chance(75) ? brokenLeaf(world, 3, bits) : undefined,
   );
-  if (draw.chance(55)) {
-    const level = draw.weighted<TableLevel>([
-      [large && va < 1n << 55n ? 4 : 0, 0],
-      [3, 1],
-      [8, 2],
-    ]);
-    world.table(client.cd, va, level, brokenTable(world, bits));
-  }
   return mapping;
+}
+
+/** Breaks a table on the way to a mapping. */
+function breakTable(world: World, { cd, va }: Mapping, bits: number, large: boolean): void {
+  const { draw } = world;
+  const level = draw.weighted<TableLevel>([
+    [large && halfOf(va) === 0 ? 4 : 0, 0],
+    [3, 1],
+    [8, 2],
+  ]);
+  world.table(cd, va, level, level === 0 && draw.chance(40) ? { Type: 0n } : brokenTable(world, bits));
 }
 
 function brokenBlock(world: World, client: Client, bits: number): Mapping {
