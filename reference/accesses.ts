@@ -4,7 +4,9 @@
 import type { Action } from '../scenario/steps.ts';
 import type { Observation } from '../scenario/trace.ts';
 import type { Accepted, Comparison } from './judge.ts';
-import { type Context, idWindow, readWord, type ReadOption, writeWord } from './registers.ts';
+import { readWord, type ReadOption } from './register-reads.ts';
+import { type Context, idWindow } from './register-words.ts';
+import { writeWord } from './register-writes.ts';
 import type { RuleId } from './rules/ids.ts';
 import { CMDQ_BASE, CMDQ_CONS, CR0ACK, EVENTQ_BASE, EVENTQ_PROD, SMMUEN, type State, STRTAB_BASE } from './state.ts';
 import type { Permitted } from './verdict.ts';

@@ -11,7 +11,7 @@ import { agrees, type Content, Memory, wordsOf } from './memory.ts';
 import { type Environment, successors, Undetermined } from './progress.ts';
 import { judgeRegisterAccess } from './accesses.ts';
 import { checkIdRegister } from './id-registers.ts';
-import { gbpaCases, resetState } from './registers.ts';
+import { gbpaCases, resetState } from './reset.ts';
 import type { RuleId } from './rules/ids.ts';
 import { ruleRow } from './rules/registry.ts';
 import { EVENTQ_CONS, EVENTQ_PROD, EVENTQEN, GBPA, type MemoryWrite, SMMUEN, type State } from './state.ts';

@@ -4,14 +4,15 @@
  * Each step here may happen at any time after software or a device gave cause for it, so the judge follows every
  * order until something that forces completion (a settle, a CMD_SYNC) is observed.
  */
+import { alignDown, ones } from './bits.ts';
 import { CERROR_ABT, CERROR_ILL, commandOptions, withError } from './commands.ts';
 import type { EventRecord } from './events.ts';
-import type { Invalidation } from './invalidations.ts';
-import { alignDown, ones } from './bits.ts';
 import type { Features } from './features.ts';
-import type { Memory } from './memory.ts';
+import type { Invalidation } from './invalidations.ts';
+import { FOREVER, type Memory } from './memory.ts';
 import { commandQueue, eventQueue, full, index, next, occupancy, type QueueGeometry, slotAddress } from './queues.ts';
-import { completeGbpa, type Context, STOPS_COMMANDS, STOPS_EVENTS } from './registers.ts';
+import { type Context, STOPS_COMMANDS, STOPS_EVENTS } from './register-words.ts';
+import { completeGbpa } from './register-writes.ts';
 import type { RuleId } from './rules/ids.ts';
 import {
   CMDQ_CONS,
@@ -35,7 +36,6 @@ import {
   STRTAB_BASE_CFG,
   type TableWindow,
 } from './state.ts';
-import { FOREVER } from './memory.ts';
 
 export interface Environment extends Context {
   readonly memory: Memory;

@@ -3,12 +3,11 @@
  * SMMUEN and GBPA, the Stream table, the STE, the CD, the walk, permissions, and how a fault terminates.
  */
 import { field } from './bits.ts';
-import { cdReservedBits, type Cd, effectiveIps, judgeCd } from './cd.ts';
+import { type Cd, cdReservedBits, effectiveIps, judgeCd } from './cd.ts';
 import { type EventName, eventRecord, type EventRecord, type EventSource } from './events.ts';
 import type { Features } from './features.ts';
 import { stillUsed } from './invalidations.ts';
-import type { Memory } from './memory.ts';
-import { FOREVER } from './memory.ts';
+import { FOREVER, type Memory } from './memory.ts';
 import { checkPermission } from './permissions.ts';
 import { Undetermined } from './progress.ts';
 import type { RuleId } from './rules/ids.ts';

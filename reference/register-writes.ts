@@ -1,14 +1,26 @@
 /**
- * The Non-secure registers (6.2, 6.3): what a read of each 32-bit word may show and what a write does, guards included.
- *
- * Access sizes other than a word are taken apart in accesses.ts. What a write sets in motion (an Update, command
- * processing) happens in progress.ts.
+ * Writing the Non-secure registers (6.2, 6.3): the states that a write of each 32-bit word may lead to. What it sets in motion
+ * (an Update, command processing) happens in progress.ts.
  */
-import type { IdRegisters } from '../scenario/trace.ts';
 import type { Features } from './features.ts';
-import { idRulesOf } from './id-registers.ts';
+import { type Guard, guarded, guardState } from './guards.ts';
 import { index, occupancy } from './queues.ts';
+import {
+  type Context,
+  GBPA_ABORT,
+  GBPA_PERMISSIONS,
+  GBPA_TYPES,
+  gbpaLoose,
+  idWindow,
+  INDEX_BITS,
+  note,
+  noted,
+  OVERFLOW_FLAG,
+  PAGE1,
+} from './register-words.ts';
 import type { RuleId } from './rules/ids.ts';
+import type {
+  State} from './state.ts';
 import {
   CMDQ_BASE,
   CMDQ_CONS,
@@ -25,222 +37,13 @@ import {
   GBPA,
   GERROR,
   GERROR_CMDQ_ERR,
-  GERROR_EVENTQ_ABT_ERR,
   GERRORN,
   IRQ_CTRL,
   IRQ_CTRLACK,
   SMMUEN,
-  State,
   STRTAB_BASE,
   STRTAB_BASE_CFG,
 } from './state.ts';
-
-/** One permitted result of reading a word: `known` bits of `value` are certain. */
-export interface ReadOption {
-  readonly value: number;
-  readonly known: number;
-  readonly rules: readonly RuleId[];
-}
-
-export interface WriteResult {
-  /** The states the write may lead to; the given one is left alone. */
-  readonly states: readonly State[];
-  /** Why the architecture lets anything happen besides. */
-  readonly chaos?: string;
-}
-
-export interface Context {
-  readonly features: Features;
-  readonly id: IdRegisters;
-  /** The action being judged. */
-  readonly now: number;
-}
-
-const PAGE1 = 0x10000;
-const INDEX_BITS = 0x000f_ffff;
-const OVERFLOW_FLAG = 0x8000_0000;
-const GBPA_UPDATE = 0x8000_0000;
-const GBPA_ABORT = 1 << 20;
-const GBPA_PERMISSIONS = 0x000f_0000;
-const GBPA_TYPES = 0x0000_3f1f;
-
-/** The state after reset (3.11, 6.3). GBPA.ABORT may be either; see `gbpaCases`. */
-export function resetState(): State {
-  const state = new State();
-  state.set(CR0, 0, ['RESET-001']);
-  state.set(IRQ_CTRL, 0, ['RESET-003']);
-  state.set(GERROR, 0, ['RESET-005']);
-  state.set(GERRORN, 0, ['RESET-005']);
-  state.change(CR0ACK, { why: ['RESET-001'] });
-  state.change(IRQ_CTRLACK, { why: ['RESET-003'] });
-  const unknown = (offset: number, mask: number, rule: RuleId): void => {
-    state.change(offset, { value: 0 });
-    state.change(offset, { unknown: mask >>> 0 });
-    state.change(offset, { why: [rule] });
-  };
-  state.set(GBPA, 0, ['RESET-009', 'RESET-007']);
-  state.change(GBPA, { unknown: GBPA_ABORT | GBPA_PERMISSIONS | GBPA_TYPES });
-  unknown(CR1, 0xfff, 'RESET-015');
-  unknown(CR2, 0xf, 'RESET-016');
-  unknown(STRTAB_BASE, 0xffff_ffc0, 'RESET-017');
-  unknown(STRTAB_BASE + 4, 0x40ff_ffff, 'RESET-017');
-  unknown(STRTAB_BASE_CFG, 0x3_07ff, 'RESET-017');
-  for (const base of [CMDQ_BASE, EVENTQ_BASE]) {
-    unknown(base, 0xffff_ffff, base === CMDQ_BASE ? 'RESET-018' : 'EVQ-059');
-    unknown(base + 4, 0x40ff_ffff, base === CMDQ_BASE ? 'RESET-018' : 'EVQ-059');
-  }
-  unknown(CMDQ_PROD, INDEX_BITS, 'RESET-018');
-  unknown(CMDQ_CONS, 0x7f0f_ffff, 'RESET-021');
-  unknown(EVENTQ_PROD, INDEX_BITS | OVERFLOW_FLAG, 'EVQ-059');
-  unknown(EVENTQ_CONS, INDEX_BITS | OVERFLOW_FLAG, 'RESET-020');
-  return state;
-}
-
-/** A state whose GBPA.ABORT is still what reset left there, as the two it may be; else the state alone. */
-export function gbpaCases(state: State): readonly State[] {
-  if ((state.unknown(GBPA) & GBPA_ABORT) === 0) return [state];
-  return [0, GBPA_ABORT].map((abort) => {
-    const next = state.copy();
-    next.change(GBPA, { value: abort });
-    next.change(GBPA, { unknown: state.unknown(GBPA) & ~GBPA_ABORT });
-    note(next, GBPA, abort === 0 ? 'RESET-013' : 'RESET-011');
-    return next;
-  });
-}
-
-const ID_NAMES: Readonly<Record<number, keyof IdRegisters>> = {
-  0x00: 'IDR0',
-  0x04: 'IDR1',
-  0x08: 'IDR2',
-  0x0c: 'IDR3',
-  0x10: 'IDR4',
-  0x14: 'IDR5',
-  0x18: 'IIDR',
-  0x1c: 'AIDR',
-};
-
-/** Registers of features that may be absent: first and last byte, whether the feature is there, the rule that makes them RES0. */
-function absences(f: Features): readonly (readonly [number, number, boolean, RuleId])[] {
-  return [
-    [0x40, 0x43, f.dormhint, 'REG-173'],
-    [0x68, 0x77, f.msi, 'REG-237'],
-    [0xb0, 0xbf, f.msi, 'REG-242'],
-    [0xc0, 0xdf, f.pri, 'REG-374'],
-    [0x100, 0x11f, f.atos, 'REG-036'],
-    [0x130, 0x13f, f.mpam, 'REG-077'],
-    [0x180, 0x183, f.vatos, 'REG-011'],
-    [0x190, 0x193, f.ecmdq, 'REG-092'],
-    [0x200, 0x217, f.dpt, 'REG-011'],
-  ];
-}
-
-/** What a read of the word at `offset` may show. */
-export function readWord(state: State, context: Context, offset: number): readonly ReadOption[] {
-  const { features: f } = context;
-  const idName = ID_NAMES[offset];
-  if (idName !== undefined) {
-    const applied = idRulesOf(offset, f, context.id).filter((rule) => rule.applies);
-    const rules: RuleId[] = [
-      'REG-016',
-      ...(offset === 0x10 ? (['REG-078'] as const) : []),
-      ...applied.map((rule) => rule.rule),
-    ];
-    return [{ value: context.id[idName], known: ~0, rules: [...rules, ...state.why(offset)] }];
-  }
-  const qs = (base: number, cap: number): number => Math.min(state.word(base) & 0x1f, cap);
-  switch (offset) {
-    case CR0:
-      return [plain(state, CR0, ['ACK-012'])];
-    case CR0ACK:
-      return [{ value: state.cr0Ack, known: ~0, rules: ['REG-108', ...state.why(CR0ACK)] }];
-    case GBPA: {
-      const pending = state.gbpaPending;
-      if (pending === undefined) return [plain(state, GBPA, ['ACK-056'])];
-      return [{ value: (pending | GBPA_UPDATE) >>> 0, known: ~gbpaLoose(pending, f), rules: ['ACK-045'] }];
-    }
-    case IRQ_CTRLACK:
-      return [{ value: state.irqCtrlAck, known: ~0, rules: ['ACK-040', ...state.why(IRQ_CTRLACK)] }];
-    case GERROR: {
-      const idle = (state.cr0InForce & CMDQEN) === 0 && waitingCommands(state, f) > 0;
-      return [plain(state, GERROR, ['REG-228', ...(idle ? (['GERR-035'] as const) : [])])];
-    }
-    case GERRORN:
-      return [plain(state, GERRORN, ['REG-187'])];
-    case CR1:
-    case CR2:
-    case IRQ_CTRL:
-    case STRTAB_BASE:
-    case STRTAB_BASE + 4:
-    case STRTAB_BASE_CFG:
-    case CMDQ_BASE:
-    case CMDQ_BASE + 4:
-    case EVENTQ_BASE:
-    case EVENTQ_BASE + 4:
-      return [plain(state, offset, [])];
-    case CMDQ_PROD: {
-      const stored = 2 ** (qs(CMDQ_BASE, f.cmdqs) + 1) - 1;
-      return [masked(plain(state, offset, ['REG-395']), ~(INDEX_BITS & ~stored), 'REG-316')];
-    }
-    case CMDQ_CONS: {
-      const size = qs(CMDQ_BASE, f.cmdqs);
-      const base = plain(state, offset, []);
-      const active = (state.activeErrors() & GERROR_CMDQ_ERR) !== 0;
-      const value = (base.value & ~(INDEX_BITS & ~(2 ** (size + 1) - 1))) >>> 0;
-      const known = active ? base.known : base.known & ~0x7f00_0000;
-      const rules: RuleId[] = [...base.rules, 'REG-318', ...occupancyRules(state, f)];
-      if (!active) rules.push('CMDQ-052');
-      // Bits above the wrap flag read as zero whatever reset left in the register.
-      return [{ value, known: known | (INDEX_BITS & ~(2 ** (size + 1) - 1)), rules }];
-    }
-    case EVENTQ_PROD: {
-      const stored = 2 ** (qs(EVENTQ_BASE, f.eventqs) + 1) - 1;
-      const base = plain(state, offset, ['EVQ-021']);
-      return [
-        {
-          value: (base.value & ~(INDEX_BITS & ~stored)) >>> 0,
-          known: base.known | (INDEX_BITS & ~stored),
-          rules: [...base.rules, 'REG-356'],
-        },
-      ];
-    }
-    case EVENTQ_CONS: {
-      const stored = 2 ** (qs(EVENTQ_BASE, f.eventqs) + 1) - 1;
-      return [masked(plain(state, offset, ['REG-396', 'EVQ-021']), ~(INDEX_BITS & ~stored), 'REG-357')];
-    }
-    case 0x48:
-      return [
-        { value: 0, known: ~0, rules: ['REG-183'] },
-        { value: 0, known: 0, rules: ['RESET-026'] },
-      ];
-    case 0xa8:
-    case 0xac:
-      return [
-        { value: 0, known: ~0, rules: ['REG-013'] },
-        ...readWord(state, context, offset + PAGE1).map((option) => ({ ...option, rules: ['REG-013' as const] })),
-      ];
-    default:
-      break;
-  }
-  for (const [first, last, present, rule] of absences(f)) {
-    if (offset < first || offset > last) continue;
-    const all: RuleId[] = rule === 'REG-237' || rule === 'REG-242' ? [rule, 'REG-037'] : [rule];
-    return [present ? { value: 0, known: 0, rules: [] } : { value: 0, known: ~0, rules: all }];
-  }
-  if (idWindow(offset) && state.has(offset)) return [plain(state, offset, ['REG-094'])];
-  if (implementationDefined(offset)) {
-    return [{ value: 0, known: 0, rules: [offset >= 0xfd0 && offset < 0x1000 ? 'REG-094' : 'REG-019'] }];
-  }
-  if (offset >= 0x8000 && offset < PAGE1) return [{ value: 0, known: ~0, rules: ['STRTAB-052'] }];
-  if (offset >= PAGE1 && offset < 2 * PAGE1) {
-    const aliases = readWord(state, context, offset - PAGE1);
-    return [
-      { value: 0, known: ~0, rules: ['REG-012'] },
-      ...aliases.map((option) => ({ ...option, rules: ['REG-012' as const] })),
-    ];
-  }
-  if (offset < PAGE1) return [{ value: 0, known: ~0, rules: ['REG-011'] }];
-  return [{ value: 0, known: 0, rules: [] }];
-}
 
 /** A write of the word at `offset`. */
 export function writeWord(state: State, context: Context, offset: number, value: number): WriteResult {
@@ -420,11 +223,6 @@ function writeCr2(state: State, f: Features, value: number): WriteResult {
   return { states: [state, applied].map((s) => noted(s, CR2, 'REG-158')) };
 }
 
-function gbpaLoose(value: number, f: Features): number {
-  // Fields that the implementation or the interconnect lacks read as zero or as written (6.3.14).
-  return value & (GBPA_TYPES | (f.attrPermsOvr ? 0 : GBPA_PERMISSIONS));
-}
-
 function writeGbpa(state: State, f: Features, value: number): WriteResult {
   const fields = value & (GBPA_ABORT | GBPA_PERMISSIONS | GBPA_TYPES);
   const begin = (s: State): void => {
@@ -527,58 +325,6 @@ function writeEventqCons(state: State, f: Features, value: number): WriteResult 
   return { states: [next], chaos: 'EVENTQ_CONS was moved in a way that does not consume entries' };
 }
 
-type Guard = 'open' | 'closed' | 'moving';
-
-/** Whether the enables in `mask` let a Guarded field be written: all 0, all acknowledged as 1, or an Update under way. */
-function guardState(state: State, mask: number): Guard {
-  const requested = state.word(CR0) & mask;
-  const acknowledged = state.cr0Ack & mask;
-  if (requested === 0 && acknowledged === 0) return 'open';
-  return requested === acknowledged ? 'closed' : 'moving';
-}
-
-/**
- * A write to a register Guarded by an enable of CR0.
- * @param rules ignored while enabled, ignored during a transition (both 3.2 and later), either of the two before 3.2
- */
-function guarded(
-  state: State,
-  f: Features,
-  enable: number,
-  preset: boolean,
-  rules: readonly [closed: RuleId, moving: RuleId, before32: RuleId],
-  take: (state: State) => void,
-): WriteResult {
-  if (preset) return { states: [state] };
-  const guard = guardState(state, enable);
-  if (guard === 'open') return single(state, take);
-  const registerRule = guard === 'closed' ? rules[0] : rules[1];
-  const transition: RuleId[] = guard === 'closed' ? [] : [(state.word(CR0) & enable) === 0 ? 'ACK-059' : 'ACK-060'];
-  if (f.minor >= 2) {
-    return single(state, (s) => {
-      for (const offset of guardedWords(enable)) {
-        const half: RuleId[] =
-          offset === STRTAB_BASE_CFG || offset === CMDQ_CONS || offset === EVENTQ_PROD ? [] : ['REG-005'];
-        [registerRule, ...transition, ...half].forEach((rule) => note(s, offset, rule));
-      }
-    });
-  }
-  const applied = state.copy();
-  take(applied);
-  const states = [state, applied].map((s) => {
-    const next = s.copy();
-    for (const offset of guardedWords(enable)) note(next, offset, rules[2]);
-    return next;
-  });
-  return { states, chaos: 'a Guarded register was written while its enable was set' };
-}
-
-function guardedWords(enable: number): readonly number[] {
-  if (enable === SMMUEN) return [STRTAB_BASE, STRTAB_BASE + 4, STRTAB_BASE_CFG];
-  if (enable === CMDQEN) return [CMDQ_BASE, CMDQ_BASE + 4, CMDQ_CONS];
-  return [EVENTQ_BASE, EVENTQ_BASE + 4, EVENTQ_PROD];
-}
-
 function storeAddressHalf(
   state: State,
   f: Features,
@@ -622,7 +368,14 @@ function resized(
   }
 }
 
-function single(state: State, change: (copy: State) => void): WriteResult {
+export interface WriteResult {
+  /** The states the write may lead to; the given one is left alone. */
+  readonly states: readonly State[];
+  /** Why the architecture lets anything happen besides. */
+  readonly chaos?: string;
+}
+
+export function single(state: State, change: (copy: State) => void): WriteResult {
   const next = state.copy();
   change(next);
   return { states: [next] };
@@ -638,49 +391,3 @@ function reserve(state: State, offset: number, value: number, mask: number, rule
   state.change(offset, { reserved: (state.reserved(offset) | reserved) >>> 0 });
   note(state, offset, rule);
 }
-
-function note(state: State, offset: number, rule: RuleId): void {
-  const before = state.why(offset);
-  if (!before.includes(rule)) state.change(offset, { why: [...before, rule] });
-}
-
-function noted(state: State, offset: number, rule: RuleId): State {
-  const next = state.copy();
-  note(next, offset, rule);
-  return next;
-}
-
-function plain(state: State, offset: number, rules: readonly RuleId[]): ReadOption {
-  const loose = state.unknown(offset) | state.reserved(offset);
-  return { value: state.word(offset), known: ~loose, rules: [...rules, ...state.why(offset)] };
-}
-
-function masked(option: ReadOption, known: number, rule: RuleId): ReadOption {
-  return { ...option, known: option.known & known, rules: [...option.rules, rule] };
-}
-
-/** Commands between CONS and PROD. */
-function waitingCommands(state: State, f: Features): number {
-  return occupancy(state.word(CMDQ_PROD), state.word(CMDQ_CONS), Math.min(state.word(CMDQ_BASE) & 0x1f, f.cmdqs));
-}
-
-/** What the Command queue's occupancy says of where CONS is. */
-function occupancyRules(state: State, f: Features): RuleId[] {
-  const waiting = waitingCommands(state, f);
-  if (waiting === 0) return ['CMDQ-001'];
-  if ((state.cr0InForce & CMDQEN) === 0) return ['CMDQ-032'];
-  return (state.activeErrors() & GERROR_CMDQ_ERR) !== 0 ? ['CMDQ-056'] : [];
-}
-
-/** The ID registers of the optional CoreSight scheme (6.3.170): constant, once one has been seen. */
-export function idWindow(offset: number): boolean {
-  return offset >= 0xfd0 && offset < 0x1000;
-}
-
-function implementationDefined(offset: number): boolean {
-  return (offset >= 0xe00 && offset < 0xf00) || idWindow(offset) || (offset >= 0x1000 && offset < 0x4000);
-}
-
-/** Bits of GERROR that stop the Event queue and the Command queue while active. */
-export const STOPS_EVENTS = GERROR_EVENTQ_ABT_ERR;
-export const STOPS_COMMANDS = GERROR_CMDQ_ERR;

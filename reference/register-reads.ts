@@ -1,0 +1,201 @@
+/**
+ * Reading the Non-secure registers (6.2, 6.3): what each 32-bit word may show. Other access sizes are taken apart in accesses.ts.
+ */
+import type { IdRegisters } from '../scenario/trace.ts';
+import type { Features } from './features.ts';
+import { idRulesOf } from './id-registers.ts';
+import {
+  type Context,
+  GBPA_UPDATE,
+  gbpaLoose,
+  idWindow,
+  INDEX_BITS,
+  PAGE1,
+  waitingCommands,
+} from './register-words.ts';
+import type { RuleId } from './rules/ids.ts';
+import type {
+  State} from './state.ts';
+import {
+  CMDQ_BASE,
+  CMDQ_CONS,
+  CMDQ_PROD,
+  CMDQEN,
+  CR0,
+  CR0ACK,
+  CR1,
+  CR2,
+  EVENTQ_BASE,
+  EVENTQ_CONS,
+  EVENTQ_PROD,
+  GBPA,
+  GERROR,
+  GERROR_CMDQ_ERR,
+  GERRORN,
+  IRQ_CTRL,
+  IRQ_CTRLACK,
+  STRTAB_BASE,
+  STRTAB_BASE_CFG,
+} from './state.ts';
+
+/** One permitted result of reading a word: `known` bits of `value` are certain. */
+export interface ReadOption {
+  readonly value: number;
+  readonly known: number;
+  readonly rules: readonly RuleId[];
+}
+
+const ID_NAMES: Readonly<Record<number, keyof IdRegisters>> = {
+  0x00: 'IDR0',
+  0x04: 'IDR1',
+  0x08: 'IDR2',
+  0x0c: 'IDR3',
+  0x10: 'IDR4',
+  0x14: 'IDR5',
+  0x18: 'IIDR',
+  0x1c: 'AIDR',
+};
+
+/** Registers of features that may be absent: first and last byte, whether the feature is there, the rule that makes them RES0. */
+function absences(f: Features): readonly (readonly [number, number, boolean, RuleId])[] {
+  return [
+    [0x40, 0x43, f.dormhint, 'REG-173'],
+    [0x68, 0x77, f.msi, 'REG-237'],
+    [0xb0, 0xbf, f.msi, 'REG-242'],
+    [0xc0, 0xdf, f.pri, 'REG-374'],
+    [0x100, 0x11f, f.atos, 'REG-036'],
+    [0x130, 0x13f, f.mpam, 'REG-077'],
+    [0x180, 0x183, f.vatos, 'REG-011'],
+    [0x190, 0x193, f.ecmdq, 'REG-092'],
+    [0x200, 0x217, f.dpt, 'REG-011'],
+  ];
+}
+
+/** What a read of the word at `offset` may show. */
+export function readWord(state: State, context: Context, offset: number): readonly ReadOption[] {
+  const { features: f } = context;
+  const idName = ID_NAMES[offset];
+  if (idName !== undefined) {
+    const applied = idRulesOf(offset, f, context.id).filter((rule) => rule.applies);
+    const rules: RuleId[] = [
+      'REG-016',
+      ...(offset === 0x10 ? (['REG-078'] as const) : []),
+      ...applied.map((rule) => rule.rule),
+    ];
+    return [{ value: context.id[idName], known: ~0, rules: [...rules, ...state.why(offset)] }];
+  }
+  const qs = (base: number, cap: number): number => Math.min(state.word(base) & 0x1f, cap);
+  switch (offset) {
+    case CR0:
+      return [plain(state, CR0, ['ACK-012'])];
+    case CR0ACK:
+      return [{ value: state.cr0Ack, known: ~0, rules: ['REG-108', ...state.why(CR0ACK)] }];
+    case GBPA: {
+      const pending = state.gbpaPending;
+      if (pending === undefined) return [plain(state, GBPA, ['ACK-056'])];
+      return [{ value: (pending | GBPA_UPDATE) >>> 0, known: ~gbpaLoose(pending, f), rules: ['ACK-045'] }];
+    }
+    case IRQ_CTRLACK:
+      return [{ value: state.irqCtrlAck, known: ~0, rules: ['ACK-040', ...state.why(IRQ_CTRLACK)] }];
+    case GERROR: {
+      const idle = (state.cr0InForce & CMDQEN) === 0 && waitingCommands(state, f) > 0;
+      return [plain(state, GERROR, ['REG-228', ...(idle ? (['GERR-035'] as const) : [])])];
+    }
+    case GERRORN:
+      return [plain(state, GERRORN, ['REG-187'])];
+    case CR1:
+    case CR2:
+    case IRQ_CTRL:
+    case STRTAB_BASE:
+    case STRTAB_BASE + 4:
+    case STRTAB_BASE_CFG:
+    case CMDQ_BASE:
+    case CMDQ_BASE + 4:
+    case EVENTQ_BASE:
+    case EVENTQ_BASE + 4:
+      return [plain(state, offset, [])];
+    case CMDQ_PROD: {
+      const stored = 2 ** (qs(CMDQ_BASE, f.cmdqs) + 1) - 1;
+      return [masked(plain(state, offset, ['REG-395']), ~(INDEX_BITS & ~stored), 'REG-316')];
+    }
+    case CMDQ_CONS: {
+      const size = qs(CMDQ_BASE, f.cmdqs);
+      const base = plain(state, offset, []);
+      const active = (state.activeErrors() & GERROR_CMDQ_ERR) !== 0;
+      const value = (base.value & ~(INDEX_BITS & ~(2 ** (size + 1) - 1))) >>> 0;
+      const known = active ? base.known : base.known & ~0x7f00_0000;
+      const rules: RuleId[] = [...base.rules, 'REG-318', ...occupancyRules(state, f)];
+      if (!active) rules.push('CMDQ-052');
+      // Bits above the wrap flag read as zero whatever reset left in the register.
+      return [{ value, known: known | (INDEX_BITS & ~(2 ** (size + 1) - 1)), rules }];
+    }
+    case EVENTQ_PROD: {
+      const stored = 2 ** (qs(EVENTQ_BASE, f.eventqs) + 1) - 1;
+      const base = plain(state, offset, ['EVQ-021']);
+      return [
+        {
+          value: (base.value & ~(INDEX_BITS & ~stored)) >>> 0,
+          known: base.known | (INDEX_BITS & ~stored),
+          rules: [...base.rules, 'REG-356'],
+        },
+      ];
+    }
+    case EVENTQ_CONS: {
+      const stored = 2 ** (qs(EVENTQ_BASE, f.eventqs) + 1) - 1;
+      return [masked(plain(state, offset, ['REG-396', 'EVQ-021']), ~(INDEX_BITS & ~stored), 'REG-357')];
+    }
+    case 0x48:
+      return [
+        { value: 0, known: ~0, rules: ['REG-183'] },
+        { value: 0, known: 0, rules: ['RESET-026'] },
+      ];
+    case 0xa8:
+    case 0xac:
+      return [
+        { value: 0, known: ~0, rules: ['REG-013'] },
+        ...readWord(state, context, offset + PAGE1).map((option) => ({ ...option, rules: ['REG-013' as const] })),
+      ];
+    default:
+      break;
+  }
+  for (const [first, last, present, rule] of absences(f)) {
+    if (offset < first || offset > last) continue;
+    const all: RuleId[] = rule === 'REG-237' || rule === 'REG-242' ? [rule, 'REG-037'] : [rule];
+    return [present ? { value: 0, known: 0, rules: [] } : { value: 0, known: ~0, rules: all }];
+  }
+  if (idWindow(offset) && state.has(offset)) return [plain(state, offset, ['REG-094'])];
+  if (implementationDefined(offset)) {
+    return [{ value: 0, known: 0, rules: [offset >= 0xfd0 && offset < 0x1000 ? 'REG-094' : 'REG-019'] }];
+  }
+  if (offset >= 0x8000 && offset < PAGE1) return [{ value: 0, known: ~0, rules: ['STRTAB-052'] }];
+  if (offset >= PAGE1 && offset < 2 * PAGE1) {
+    const aliases = readWord(state, context, offset - PAGE1);
+    return [
+      { value: 0, known: ~0, rules: ['REG-012'] },
+      ...aliases.map((option) => ({ ...option, rules: ['REG-012' as const] })),
+    ];
+  }
+  if (offset < PAGE1) return [{ value: 0, known: ~0, rules: ['REG-011'] }];
+  return [{ value: 0, known: 0, rules: [] }];
+}
+
+function plain(state: State, offset: number, rules: readonly RuleId[]): ReadOption {
+  const loose = state.unknown(offset) | state.reserved(offset);
+  return { value: state.word(offset), known: ~loose, rules: [...rules, ...state.why(offset)] };
+}
+
+function masked(option: ReadOption, known: number, rule: RuleId): ReadOption {
+  return { ...option, known: option.known & known, rules: [...option.rules, rule] };
+}
+
+/** What the Command queue's occupancy says of where CONS is. */
+function occupancyRules(state: State, f: Features): RuleId[] {
+  const waiting = waitingCommands(state, f);
+  if (waiting === 0) return ['CMDQ-001'];
+  if ((state.cr0InForce & CMDQEN) === 0) return ['CMDQ-032'];
+  return (state.activeErrors() & GERROR_CMDQ_ERR) !== 0 ? ['CMDQ-056'] : [];
+}
+
+function implementationDefined(offset: number): boolean {
+  return (offset >= 0xe00 && offset < 0xf00) || idWindow(offset) || (offset >= 0x1000 && offset < 0x4000);
+}
