@@ -15,7 +15,7 @@ const PLAIN_PAGES = [0x1n, 0x2n, 0x3n];
 export function* withMergedEntities(scenario: Scenario): Generator<Scenario> {
   const streams = [...new Set(scenario.steps.flatMap((step) => ('stream' in step ? [step.stream] : [])))];
   for (const [from, to] of smallerPairs(streams)) yield replaceStream(scenario, from, to);
-  const cds = [...new Set(scenario.steps.flatMap((step) => ('cd' in step && step.cd !== undefined ? [step.cd] : [])))];
+  const cds = [...new Set(scenario.steps.flatMap((step) => ('cd' in step ? [step.cd] : [])))];
   for (const [from, to] of smallerPairs([...new Set([0, ...cds])])) yield replaceCd(scenario, from, to);
   const pages = [...new Set(scenario.steps.flatMap(pagesOf))];
   for (const page of pages) {

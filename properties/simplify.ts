@@ -29,7 +29,7 @@ const OPTIONAL_KEYS = [
 /** Simpler steps to try in place of `step`, the boldest first. */
 export function* simplerSteps(step: Step): Generator<Step> {
   yield* withoutOptionalKeys(step);
-  if ('set' in step && step.set !== undefined) yield* withSimplerSet(step);
+  if ('set' in step) yield* withSimplerSet(step);
   switch (step.do) {
     case 'dma':
       yield* simplerDma(step);
@@ -73,7 +73,7 @@ function* withoutOptionalKeys(step: Step): Generator<Step> {
 function* simplerDma(step: Extract<Step, { do: 'dma' }>): Generator<Step> {
   if (step.write !== undefined) {
     const address = step.write;
-    yield { ...omit(omit(step, 'write'), 'fill'), read: address } as Step;
+    yield { ...omit(omit(step, 'write'), 'fill'), read: address };
   }
   for (const bytes of [8, 4]) if (bytes < step.bytes) yield { ...step, bytes };
   for (const key of ['read', 'write'] as const) {

@@ -1,4 +1,5 @@
 /** Commands in error (7.1): what stops, what is reported, and the recovery a driver makes. */
+import { COMMANDS } from '../../scenario/encode/commands.ts';
 import type { CommandFields, CommandName } from '../../scenario/encode/commands.ts';
 import { access, accessAll, look } from './accesses.ts';
 import { openWorld } from './opening.ts';
@@ -88,8 +89,11 @@ function illegalCommand(world: World): void {
   if (running) world.noteCommandError(slot);
 }
 
+/** The command with those of the fields that it has. */
 function named(world: World, name: CommandName, set: CommandFields): void {
-  world.command(name, set);
+  const has = COMMANDS[name].fields;
+  const own = Object.fromEntries(Object.entries(set).filter(([field]) => field in has));
+  world.command(name, Object.keys(own).length === 0 ? undefined : own);
 }
 
 /** The Command queue stands still; translations and everything else go on. */
