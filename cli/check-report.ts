@@ -1,6 +1,6 @@
 /** What `check` says at its end: for people, and as the JSON document. */
 import type { CountedFind, Statistics } from '../properties/campaign.ts';
-import { coverage } from '../reference/rules/coverage.ts';
+import { coverage, isInScope } from '../reference/rules/coverage.ts';
 import type { Coverage, RuleHits } from '../reference/rules/coverage.ts';
 import { RULE_IDS } from '../reference/rules/ids.ts';
 import { isRuleId, ruleRow } from '../reference/rules/registry.ts';
@@ -56,6 +56,15 @@ export function ruleHits({ decisive, consulted }: Statistics): RuleHits {
     decisive: new Set(RULE_IDS.filter((id) => decisive[id] !== undefined)),
     consulted: new Set(RULE_IDS.filter((id) => consulted[id] !== undefined)),
   };
+}
+
+/** How many of the rules in scope for a subject the statistics reached: what progress shows. */
+export function rulesReached(statistics: Statistics, idRegisters: IdRegisters): number {
+  let reached = 0;
+  for (const id of Object.keys(statistics.decisive)) {
+    if (isRuleId(id) && isInScope(ruleRow(id), idRegisters)) reached += 1;
+  }
+  return reached;
 }
 
 /** The document that `--json` prints. */

@@ -11,7 +11,7 @@ import { DEFAULT_SUITE, SUITE_NAMES } from '../properties/suites.ts';
 import { parseScenario } from '../scenario/json.ts';
 import { openSubject } from '../subjects/open.ts';
 import type { Subject } from '../subjects/subject.ts';
-import { checkDocument, checkText } from './check-report.ts';
+import { checkDocument, checkText, rulesReached } from './check-report.ts';
 import type { CheckReport, ReportedViolation, SuiteLine } from './check-report.ts';
 import { EXIT, worse } from './exit.ts';
 import type { ExitStatus } from './exit.ts';
@@ -163,7 +163,7 @@ class CheckRun {
         onEnd: (_, result) => {
           if (result.kind !== 'done') return;
           sofar = mergeStatistics(sofar, result.statistics);
-          const rules = Object.keys(sofar.decisive).length;
+          const rules = rulesReached(sofar, this.#subject.idRegisters);
           this.#progress.show({ scenarios: sofar.scenarios, rules, violations: sofar.finds.length, until });
         },
         onRetry: (task, reason) => this.#progress.say(`${rangeText(task)}: ${reason}; running the range again`),

@@ -5,7 +5,7 @@ import { mergeStatistics, runRange } from '../properties/campaign.ts';
 import { judged } from '../properties/judged.ts';
 import { coverage } from '../reference/rules/coverage.ts';
 import { openSubject } from '../subjects/open.ts';
-import { ruleHits } from './check-report.ts';
+import { ruleHits, rulesReached } from './check-report.ts';
 import { coverageText, uncoveredText } from './coverage-text.ts';
 import { EXIT, worse } from './exit.ts';
 import type { ExitStatus } from './exit.ts';
@@ -60,7 +60,7 @@ async function report(options: CoverageOptions): Promise<ExitStatus> {
       const to = Math.min(from + RANGE, runs);
       const finds = statistics.finds.length;
       statistics = mergeStatistics(statistics, await runRange({ subject, properties: [judged], seed, from, to }));
-      const rules = Object.keys(statistics.decisive).length;
+      const rules = rulesReached(statistics, subject.idRegisters);
       progress.show({ scenarios: to, rules, violations: finds, until: { scenarios: runs } });
     }
     progress.clear();

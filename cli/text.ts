@@ -37,18 +37,17 @@ function pad(text: string, to: number, align: 'left' | 'right'): string {
   return align === 'left' ? text + space : space + text;
 }
 
-/** `text` in lines of at most `columns`, each but the first indented. */
-export function wrap(text: string, columns: number, indent = ''): string {
+/** `text` in indented lines of at most so many columns. */
+export function wrap(text: string, columns: number, indent = ''): string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(/\s+/)) {
-    if (line !== '' && width(line) + 1 + width(word) > columns) {
-      lines.push(line);
-      line = indent + word;
+  for (const word of text.trim().split(/\s+/)) {
+    if (line !== '' && width(indent) + width(line) + 1 + width(word) > columns) {
+      lines.push(indent + line);
+      line = word;
     } else line = line === '' ? word : `${line} ${word}`;
   }
-  if (line !== '') lines.push(line);
-  return lines.join('\n');
+  return [...lines, indent + line];
 }
 
 /** `12,345`. */

@@ -4,6 +4,7 @@
  */
 import type { Permitted, Violation } from '../reference/verdict.ts';
 import type { Property, PropertyResult, Violated } from '../properties/property.ts';
+import { RULE_IDS } from '../reference/rules/ids.ts';
 import type { RuleId } from '../reference/rules/ids.ts';
 import { isRuleId, ruleRow } from '../reference/rules/registry.ts';
 import { printEventQueue, printObservation, printStep } from '../scenario/print.ts';
@@ -31,7 +32,9 @@ export function verdictText(replayed: Replayed, explain: boolean): string {
   const head = headLines(replayed);
   const why = explain ? whyLines(replayed) : [];
   const blankLines = 3;
-  const room = Math.max(STEPS_SHOWN_MIN, LINES_MAX - 1 - blankLines - head.length - why.length);
+  // A derivation that was asked for is never cut where nothing went wrong.
+  const whyRoom = replayed.result.kind === 'violation' ? why.length : 0;
+  const room = Math.max(STEPS_SHOWN_MIN, LINES_MAX - 1 - blankLines - head.length - whyRoom);
   return [head, stepLines(replayed, room), why]
     .filter((part) => part.length > 0)
     .map((part) => part.join('\n'))
@@ -120,19 +123,20 @@ function observedByStep(scenario: Scenario, program: Program, trace: Trace): Map
   return seen;
 }
 
-/** The derivation: at a violation the rules of each permitted outcome; else the rules that the DMAs and reads rested on. */
+/** The derivation: at a violation the rules of each permitted outcome, else those that each thing seen rests on. */
 function whyLines({ result, property }: Replayed): string[] {
   const { program, verdict } = result.run;
   if (verdict === undefined) return ['Why', cut(`  the law ${property.name}: ${property.title}`)];
   if (verdict.violation !== undefined) return violationWhy(verdict.violation);
-  const lines = ['Why (the rules that the outcome of each step rests on)'];
-  for (const action of verdict.actions ?? []) {
-    if (action.observed === 'done' || action.rules.length === 0) continue;
-    lines.push(cut(`  step ${program.stepOf[action.action] ?? '?'}, ${action.pass}: ${action.observed}`));
-    lines.push(...ruleLines(action.rules, undefined));
+  const lines = ['Why (what was seen, how far it was fixed, and the rules it rests on)'];
+  const used = new Set<RuleId>();
+  for (const { action, observed, pass, rules } of verdict.actions ?? []) {
+    if (observed === 'done' || rules.length === 0) continue;
+    lines.push(cut(`  step ${program.stepOf[action] ?? '?'}, ${pass}: ${observed}`));
+    lines.push(...wrap(rules.join(' '), COLUMNS_MAX, '    '));
+    for (const rule of rules) used.add(rule);
   }
-  if (lines.length <= RULES_SHOWN + 1) return lines;
-  return [...lines.slice(0, RULES_SHOWN), ink('dim', `  ... ${plural(lines.length - RULES_SHOWN, 'more line')}`)];
+  return [...lines, '', 'Those rules', ...RULE_IDS.filter((id) => used.has(id)).map((id) => ruleLine(id, false))];
 }
 
 function violationWhy(violation: Violation): string[] {
@@ -143,7 +147,7 @@ function violationWhy(violation: Violation): string[] {
   }
   if (violation.permitted.length === 0) lines.push(...ruleLines([violation.rule], violation.rule));
   const { when, then } = ruleRow(violation.rule);
-  lines.push(...wrap(`  ${violation.rule}: when ${when}: ${then}`, COLUMNS_MAX, '    ').split('\n'));
+  lines.push(...wrap(`${violation.rule}: when ${when}: ${then}`, COLUMNS_MAX, '    '));
   return lines;
 }
 
@@ -151,15 +155,19 @@ function chain(permitted: Permitted, decisive: RuleId): readonly RuleId[] {
   return permitted.rules.includes(decisive) ? permitted.rules : [...permitted.rules, decisive];
 }
 
-function ruleLines(rules: readonly RuleId[], decisive: RuleId | undefined): string[] {
+/** The last of a chain of rules; the decisive one wherever it is. */
+function ruleLines(rules: readonly RuleId[], decisive: RuleId): string[] {
   const shown = rules.slice(-RULES_SHOWN);
-  const lines = shown.map((id) => {
-    const row = ruleRow(id);
-    const text = cut(`  ${id === decisive ? '*' : ' '} ${id.padEnd(11)} ${row.section.padEnd(10)} ${row.title}`);
-    return id === decisive ? ink('bold', text) : text;
-  });
+  if (!shown.includes(decisive)) shown[0] = decisive;
   const hidden = rules.length - shown.length;
+  const lines = shown.map((id) => ruleLine(id, id === decisive));
   return hidden === 0 ? lines : [ink('dim', `    ... ${plural(hidden, 'rule')} before`), ...lines];
+}
+
+function ruleLine(id: RuleId, decisive: boolean): string {
+  const { section, title } = ruleRow(id);
+  const text = cut(`  ${decisive ? '*' : ' '} ${id.padEnd(11)} ${section.padEnd(10)} ${title}`);
+  return decisive ? ink('bold', text) : text;
 }
 
 function cut(text: string): string {
