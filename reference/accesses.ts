@@ -120,7 +120,11 @@ function full(bytes: number): bigint {
 /** A state that agrees in several ways is kept once, for the reasons of the first. */
 function unique(accepted: readonly Accepted[]): Accepted[] {
   const seen = new Set<State>();
-  return accepted.filter(({ state }) => !seen.has(state) && seen.add(state) !== undefined);
+  return accepted.filter(({ state }) => {
+    const first = !seen.has(state);
+    seen.add(state);
+    return first;
+  });
 }
 
 function readOptions(state: State, context: Context, offset: number, bytes: number, kind: Shape): Option[] {

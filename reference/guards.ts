@@ -5,8 +5,6 @@ import type { Features } from './features.ts';
 import { note } from './register-words.ts';
 import { single, type WriteResult } from './register-writes.ts';
 import type { RuleId } from './rules/ids.ts';
-import type {
-  State} from './state.ts';
 import {
   CMDQ_BASE,
   CMDQ_CONS,
@@ -15,6 +13,7 @@ import {
   EVENTQ_BASE,
   EVENTQ_PROD,
   SMMUEN,
+  type State,
   STRTAB_BASE,
   STRTAB_BASE_CFG,
 } from './state.ts';

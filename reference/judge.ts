@@ -16,7 +16,8 @@ import type { RuleId } from './rules/ids.ts';
 import { ruleRow } from './rules/registry.ts';
 import { EVENTQ_CONS, EVENTQ_PROD, EVENTQEN, GBPA, type MemoryWrite, SMMUEN, type State } from './state.ts';
 import { eventQueue, occupancy } from './queues.ts';
-import { transactionOutcomes, type TransactionOutcome } from './transaction.ts';
+import type { TransactionOutcome } from './outcomes.ts';
+import { transactionOutcomes } from './transaction.ts';
 import type { ActionVerdict, Difference, Lint, PassKind, Permitted, Verdict, Violation } from './verdict.ts';
 
 /** More possible states than this: the reference stops following them all. */

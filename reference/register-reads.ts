@@ -14,8 +14,6 @@ import {
   waitingCommands,
 } from './register-words.ts';
 import type { RuleId } from './rules/ids.ts';
-import type {
-  State} from './state.ts';
 import {
   CMDQ_BASE,
   CMDQ_CONS,
@@ -34,6 +32,7 @@ import {
   GERRORN,
   IRQ_CTRL,
   IRQ_CTRLACK,
+  type State,
   STRTAB_BASE,
   STRTAB_BASE_CFG,
 } from './state.ts';

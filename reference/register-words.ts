@@ -5,8 +5,7 @@ import type { IdRegisters } from '../scenario/trace.ts';
 import type { Features } from './features.ts';
 import { occupancy } from './queues.ts';
 import type { RuleId } from './rules/ids.ts';
-import type { State } from './state.ts';
-import { CMDQ_BASE, CMDQ_CONS, CMDQ_PROD, GERROR_CMDQ_ERR, GERROR_EVENTQ_ABT_ERR } from './state.ts';
+import { CMDQ_BASE, CMDQ_CONS, CMDQ_PROD, GERROR_CMDQ_ERR, GERROR_EVENTQ_ABT_ERR, type State } from './state.ts';
 
 export interface Context {
   readonly features: Features;

@@ -19,8 +19,6 @@ import {
   PAGE1,
 } from './register-words.ts';
 import type { RuleId } from './rules/ids.ts';
-import type {
-  State} from './state.ts';
 import {
   CMDQ_BASE,
   CMDQ_CONS,
@@ -41,6 +39,7 @@ import {
   IRQ_CTRL,
   IRQ_CTRLACK,
   SMMUEN,
+  type State,
   STRTAB_BASE,
   STRTAB_BASE_CFG,
 } from './state.ts';
