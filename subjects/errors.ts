@@ -15,8 +15,9 @@ export class SubjectError extends Error {
   readonly exitCode = 3;
 }
 
-/** The first line of whatever was thrown, for use inside a one-line message. */
+/** The first line of whatever was thrown, for use inside a one-line message. Kinds of mistakes in code (`TypeError`) are named. */
 export function firstLine(thrown: unknown): string {
-  const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-  return text.split('\n', 1)[0] ?? '';
+  if (!(thrown instanceof Error)) return String(thrown).split('\n', 1)[0] ?? '';
+  const line = thrown.message.split('\n', 1)[0] ?? '';
+  return /^(Type|Range|Reference|Syntax)Error$/.test(thrown.name) ? `${thrown.name}: ${line}` : line;
 }

@@ -64,9 +64,9 @@ export class Machine implements Board {
       await machine.#bringUp();
       return machine;
     } catch (error) {
-      const why = machine.link.failed?.kind === 'closed' ? await process.obituary() : firstLine(error);
+      const hasEnded = machine.link.failed?.kind === 'closed' || machine.#qmp.closed;
+      const why = hasEnded ? `it ${await process.obituary()}` : firstLine(error);
       await process.kill();
-      if (error instanceof SubjectError) throw error;
       throw new SubjectError(
         `${executable} does not come up as a 'virt' board with an SMMUv3 (${why}); give the path of a qemu-system-aarch64, 7.2 or newer`,
       );

@@ -59,22 +59,22 @@ export class QemuProcess {
   }
 
   /**
-   * Starts `executable` (a path that exists) with `args`.
+   * Starts `executable` (a path that exists) with `args`. `setpriv` null: do without that program.
    * @throws SubjectError when the operating system refuses.
    */
   static async start(
     executable: string,
     args: readonly string[],
-    setpriv = findExecutable('setpriv'),
+    setpriv: string | null = findExecutable('setpriv') ?? null,
   ): Promise<QemuProcess> {
     const command = setpriv ?? executable;
-    const words = setpriv === undefined ? args : ['--pdeathsig', 'KILL', executable, ...args];
+    const words = setpriv === null ? args : ['--pdeathsig', 'KILL', executable, ...args];
     const child = spawn(command, words, { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] });
     await new Promise<void>((started, failed) => {
       child.once('spawn', started);
       child.once('error', (error) => failed(new SubjectError(`cannot start ${executable}: ${firstLine(error)}`)));
     });
-    if (setpriv === undefined) guard(child);
+    if (setpriv === null) guard(child);
     return new QemuProcess(child);
   }
 

@@ -37,6 +37,10 @@ export class QmpLink {
     }
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Waits for the greeting, enters command mode. */
   async handshake(): Promise<QmpVersion> {
     const greeting = await this.#next((message) => 'QMP' in message, 'the QMP greeting');
