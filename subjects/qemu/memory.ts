@@ -5,7 +5,7 @@
  *  - what the CPU wrote;
  *  - Event queue records, from each base and PROD value that software wrote, as many as the DMAs can have caused;
  *  - where a DMA write can have gone: its own address (bypass), or the same offset in any page or block that a word the program
- *    wrote describes as a leaf (any granule). A second stage of translation with blocks is not followed.
+ *    wrote describes as a leaf (any granule). Little-endian, as all QEMU has; blocks of a second stage are not followed.
  * Only RAM counts: the board's devices are put back by the reset.
  */
 import { PATTERN_BASE, PATTERN_BYTES, RAM_BASE, RAM_BYTES, fillInitial } from '../../scenario/memory-map.ts';
