@@ -3,7 +3,7 @@
  */
 import type { Action } from '../scenario/steps.ts';
 import type { Observation } from '../scenario/trace.ts';
-import type { Accepted, Comparison } from './judge.ts';
+import type { Accepted, Comparison } from './comparison.ts';
 import { readWord, type ReadOption } from './register-reads.ts';
 import { type Context, idWindow } from './register-words.ts';
 import { writeWord } from './register-writes.ts';

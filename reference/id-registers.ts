@@ -5,7 +5,7 @@ import type { Action } from '../scenario/steps.ts';
 import type { IdRegisters, Observation } from '../scenario/trace.ts';
 import { bit, bits } from './bits.ts';
 import type { Features } from './features.ts';
-import type { Comparison } from './judge.ts';
+import type { Comparison } from './comparison.ts';
 import type { RuleId } from './rules/ids.ts';
 
 interface IdRule {

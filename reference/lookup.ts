@@ -2,18 +2,15 @@
  * Looking an address up (3.4, 3.17, 5.5): a fresh walk with the stream's own CD, or what earlier walks of any stream with a
  * matching tag may have left in the TLB; then permissions, and how a fault terminates.
  */
-import type { RuleId } from './rules/ids.ts';
-
 import { field } from './bits.ts';
 import { type Cd, judgeCd } from './cd.ts';
 import { type EventName, eventRecord, type EventSource } from './events.ts';
 import type { Features } from './features.ts';
 import { stillUsed } from './invalidations.ts';
-import type { Memory } from './memory.ts';
-import { FOREVER } from './memory.ts';
-import type { Outcomes } from './outcomes.ts';
-import { ABORT } from './outcomes.ts';
+import { FOREVER, type Memory } from './memory.ts';
+import { ABORT, type Outcomes } from './outcomes.ts';
 import { checkPermission } from './permissions.ts';
+import type { RuleId } from './rules/ids.ts';
 import type { State } from './state.ts';
 import { effectiveAccess, judgeSte, type Ste } from './ste.ts';
 import { fetchCd, type Fetched, fetchSte } from './structures.ts';
@@ -168,7 +165,13 @@ export class Lookup {
       { write: this.#out.transaction.write, privileged: access.privileged, instruction: access.instruction },
       this.#f,
     );
-    const all = [...leaf.rules, ...verdict.rules, ...access.rules, ...rules];
+    const all = [
+      ...(verdict.allowed ? [] : verdict.rules),
+      ...leaf.rules,
+      ...(verdict.allowed ? verdict.rules : []),
+      ...access.rules,
+      ...rules,
+    ];
     if (verdict.allowed) {
       this.#out.add({ kind: 'access', address: leaf.outputAddress }, undefined, stale || leaf.stale, [
         ...all,

@@ -254,7 +254,7 @@ function record(state: State, event: EventRecord, address: bigint, queue: QueueG
     ...state.writes,
     ...event.words.map((value, i) => ({
       address: address + BigInt(i * 8),
-      content: { value: value & (event.known[i] ?? 0n), known: event.known[i] ?? 0n, rules },
+      contents: [{ value: value & (event.known[i] ?? 0n), known: event.known[i] ?? 0n, rules }],
     })),
   ];
   state.change(EVENTQ_PROD, { value: (((prod & 0x8000_0000) >>> 0) + advanced) >>> 0 });

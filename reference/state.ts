@@ -35,7 +35,8 @@ export interface DueInterrupt {
 
 export interface MemoryWrite {
   readonly address: bigint;
-  readonly content: Content;
+  /** One of these; several when it was not certain what the rest of the word held. */
+  readonly contents: readonly Content[];
 }
 
 /** One 32-bit register word. */

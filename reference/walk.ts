@@ -185,7 +185,7 @@ export class Walker {
         return [];
       }
       if (!canFetch || step.globalOnly || !this.#mayWalk(step, path)) return [];
-      const rules: RuleId[] = [...path.rules, 'EVT-114', 'EVT-121', 'EVT-193', 'CACHE-059', 'CD-130', 'CD-131'];
+      const rules: RuleId[] = ['EVT-114', 'EVT-121', 'EVT-193', 'CACHE-059', 'CD-130', 'CD-131', ...path.rules];
       return [{ kind: 'fault', event: 'F_WALK_EABT', fetchAddress: address, stale: path.stale, rules }];
     }
     const result: (Leaf | WalkFault)[] = [];
@@ -221,7 +221,7 @@ export class Walker {
               event,
               leaf: { descriptor, limits: path.limits, root: step.root },
               stale: path.stale,
-              rules: [...path.rules, ...rules],
+              rules: [...rules, ...path.rules],
             },
           ]
         : [];
@@ -326,7 +326,7 @@ export class Walker {
         limits: path.limits,
         root: step.root,
         stale: path.stale || path.until !== FOREVER,
-        rules: [...path.rules, ...rules],
+        rules: [...rules, ...path.rules],
       },
     ];
   }

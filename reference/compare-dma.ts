@@ -1,0 +1,183 @@
+/**
+ * Judging what a device saw of an access: every outcome that the architecture permits in any of the states, held against the
+ * observation.
+ */
+import type { Action } from '../scenario/steps.ts';
+import type { Observation } from '../scenario/trace.ts';
+import type { Accepted, Comparison } from './comparison.ts';
+import type { Features } from './features.ts';
+import { inWords } from './in-words.ts';
+import { agrees, type Memory, wordsOf } from './memory.ts';
+import type { Transaction, TransactionOutcome } from './outcomes.ts';
+import type { Environment } from './progress.ts';
+import type { RuleId } from './rules/ids.ts';
+import type { MemoryWrite, State } from './state.ts';
+import { transactionOutcomes } from './transaction.ts';
+import type { Difference } from './verdict.ts';
+
+/** Rules by which a TLB invalidation leaves an entry alone, and by which a configuration one does. */
+const SPARED_BY_TLBI: readonly RuleId[] = ['TLBI-037', 'TLBI-042', 'TLBI-046', 'TLBI-047', 'TLBI-050', 'TLBI-111'];
+const SPARED_BY_CFGI: readonly RuleId[] = ['CFGI-023', 'CFGI-031', 'CFGI-041', 'CFGI-044'];
+
+type DmaAction = Extract<Action, { op: 'dma-read' | 'dma-write' }>;
+
+export interface DmaJudgement {
+  readonly comparison: Comparison;
+  /** Every outcome permitted in some state. */
+  readonly members: readonly TransactionOutcome[];
+  /** Why there may be others that the scenario does not determine. */
+  readonly unknown: string | undefined;
+}
+
+export class DmaComparison {
+  readonly #memory: Memory;
+  readonly #f: Features;
+  /** Streams, and pages of streams, that devices have accessed while translation was enabled. */
+  readonly #used = new Set<string>();
+  /** Streams that passed while translation was disabled. */
+  readonly #bypassed = new Set<number>();
+
+  constructor(memory: Memory, f: Features) {
+    this.#memory = memory;
+    this.#f = f;
+  }
+
+  /** Compares in each state; keeps those that agree, with what the access sets off. */
+  compare(states: readonly State[], env: Environment, action: DmaAction, observation: Observation): DmaJudgement {
+    const accepted: Accepted[] = [];
+    const outcomes: TransactionOutcome[] = [];
+    const forgotten: RuleId[] = [];
+    let unknown: string | undefined;
+    const write = action.op === 'dma-write';
+    const transaction = transactionOf(action);
+    for (const state of states) {
+      const result = transactionOutcomes(transaction, state, this.#memory, this.#f, env.now);
+      forgotten.push(...result.forgotten);
+      unknown ??= result.unknown;
+      for (const outcome of result.outcomes) {
+        outcomes.push(outcome);
+        if (!this.#agrees(action, outcome, observation)) continue;
+        const next = state.copy();
+        if (outcome.event !== undefined) next.events = [...next.events, outcome.event];
+        if (write && outcome.result.kind === 'access') {
+          next.writes = this.#dmaWrites(outcome, action.data);
+        }
+        accepted.push({ state: next, rules: [...outcome.rules, ...forgotten] });
+      }
+    }
+    const members = distinctOutcomes(outcomes);
+    const history = this.#circumstances(states, action, members);
+    for (const [at, a] of accepted.entries()) accepted[at] = { state: a.state, rules: [...a.rules, ...history] };
+    const comparison: Comparison = {
+      accepted,
+      permitted: members.map((outcome) => ({ outcome: inWords(outcome), rules: outcome.rules })),
+      difference: dmaDifference(members, observation),
+      rule: accepted.length > 0 ? 'STRTAB-002' : this.#broken(states, env, action, observation, members, forgotten),
+      pass: members.some((m) => m.unpredictable) ? 'unpred' : members.some((m) => m.stale) ? 'stale' : 'impdef',
+    };
+    return { comparison, members, unknown };
+  }
+
+  /** The rule that an outcome which nothing permits breaks: that of an invalidation, if without it the outcome was permitted. */
+  #broken(
+    states: readonly State[],
+    env: Environment,
+    action: DmaAction,
+    observation: Observation,
+    members: readonly TransactionOutcome[],
+    forgotten: readonly RuleId[],
+  ): RuleId {
+    const invalidation = forgotten.find((rule) => rule.startsWith('TLBI-') || rule.startsWith('CFGI-'));
+    const without = states.some((state) => {
+      const remembering = state.copy();
+      remembering.invalidations = [];
+      const { outcomes } = transactionOutcomes(transactionOf(action), remembering, this.#memory, this.#f, env.now);
+      return outcomes.some((outcome) => this.#agrees(action, outcome, observation));
+    });
+    return (without ? invalidation : undefined) ?? members[0]?.rules.at(0) ?? 'STRTAB-002';
+  }
+
+  /** Rules that what happened before this access makes it show. */
+  #circumstances(states: readonly State[], action: DmaAction, members: readonly TransactionOutcome[]): RuleId[] {
+    const rules: RuleId[] = [];
+    const page = `${action.streamId}:${action.address >> 12n}`;
+    const disabled = states.every((state) => (state.cr0InForce & 1) === 0);
+    const stale = members.filter((member) => member.stale);
+    if (stale.length > 0 && !this.#used.has(page)) rules.push('CACHE-066');
+    if (stale.length > 0 && !this.#used.has(`${action.streamId}`)) rules.push('CACHE-017');
+    if (stale.length > 0 && stale.length < members.length) {
+      const spared = new Set(stale.flatMap((member) => member.rules));
+      rules.push('CACHE-001');
+      if (SPARED_BY_TLBI.some((rule) => spared.has(rule))) rules.push('TLBI-060');
+      if (SPARED_BY_CFGI.some((rule) => spared.has(rule))) rules.push('CFGI-048');
+    }
+    if (!disabled && this.#bypassed.has(action.streamId)) rules.push('INIT-069');
+    if (new Set(states.map((state) => state.cr0InForce & 1)).size > 1) rules.push('ACK-013', 'ACK-029');
+    if (new Set(states.map((state) => state.gbpaPending)).size > 1) rules.push('ACK-054');
+    if (disabled) this.#bypassed.add(action.streamId);
+    else this.#used.add(page).add(`${action.streamId}`);
+    return rules;
+  }
+
+  /** Whether the outcome and what the device saw may be the same thing. */
+  #agrees(action: DmaAction, outcome: TransactionOutcome, observation: Observation): boolean {
+    const seen = observation.outcome;
+    const { result } = outcome;
+    if (seen.kind === 'value') return false;
+    if (result.kind === 'abort') return seen.kind === 'abort' || (seen.kind === 'unclear' && allZero(seen.data));
+    if (result.kind === 'raz/wi') {
+      if (seen.kind === 'abort') return false;
+      return action.op === 'dma-write' ? seen.kind !== 'data' : seen.kind !== 'done' && allZero(seen.data);
+    }
+    const { address } = result;
+    if (observation.outputAddress !== undefined && observation.outputAddress !== address) return false;
+    const backing = this.#memory.backing(address);
+    if (backing === 'elsewhere') return true;
+    if (backing === 'hole') return seen.kind === 'abort' || (seen.kind === 'unclear' && allZero(seen.data));
+    if (seen.kind === 'abort') return false;
+    if (action.op === 'dma-write') return seen.kind !== 'data';
+    if (seen.kind === 'done' || seen.data === undefined) return seen.kind === 'unclear';
+    return this.#holds(address, seen.data);
+  }
+
+  #holds(address: bigint, data: Uint8Array): boolean {
+    return wordsOf(address, data).every(({ word, value, mask }) =>
+      this.#memory.now(word).some((content) => agrees(content, value, mask)),
+    );
+  }
+
+  #dmaWrites(outcome: TransactionOutcome, data: Uint8Array): MemoryWrite[] {
+    if (outcome.result.kind !== 'access' || this.#memory.backing(outcome.result.address) !== 'ram') return [];
+    return wordsOf(outcome.result.address, data).map(({ word, value, mask }) => ({
+      address: word,
+      contents: this.#memory
+        .now(word)
+        .map((old) => ({ value: (old.value & ~mask) | value, known: old.known | mask, rules: outcome.rules })),
+    }));
+  }
+}
+
+function distinctOutcomes(outcomes: readonly TransactionOutcome[]): TransactionOutcome[] {
+  const byKey = new Map<string, TransactionOutcome>();
+  for (const outcome of outcomes) {
+    const key = `${inWords(outcome)}|${outcome.event?.words.join() ?? ''}`;
+    const known = byKey.get(key);
+    if (known === undefined || (known.stale && !outcome.stale)) byKey.set(key, outcome);
+  }
+  return [...byKey.values()];
+}
+
+function dmaDifference(members: readonly TransactionOutcome[], observation: Observation): Difference {
+  if (observation.outcome.kind === 'abort') return 'dma-abort';
+  if (members.every((member) => member.result.kind === 'abort')) return 'dma-not-aborted';
+  return observation.outputAddress === undefined ? 'dma-data' : 'output-address';
+}
+
+function allZero(data: Uint8Array | undefined): boolean {
+  return data === undefined || data.every((byte) => byte === 0);
+}
+
+function transactionOf(action: DmaAction): Transaction {
+  const { streamId, substreamId, address, privileged, instruction } = action;
+  return { streamId, substreamId, address, write: action.op === 'dma-write', privileged, instruction };
+}
