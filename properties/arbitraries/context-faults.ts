@@ -29,6 +29,7 @@ export function oddCd(world: World): CdFields {
     [2, () => ({ IPS: 0n, TTB0: 1n << 32n })],
     [1, () => ({ IPS: 1n, TTB1: 1n << 36n })],
     [1, () => ({ TTB0: holeAddress(draw) })],
+    [1, () => ({ TTB0: holeAddress(draw), TTB1: holeAddress(draw), EPD0: draw.bits(1) })],
     [1, () => ({ TTB0: holeAddress(draw), T0SZ: 25n, T1SZ: 40n })],
     [2, () => disabledHalf(world)],
     [1, () => ({ EPD0: 1n, EPD1: 1n, ENDI: 1n })],
@@ -115,7 +116,7 @@ export function oddFromTheStart(world: World): void {
   for (const client of clients) {
     for (const page of client.pages) {
       anyAccess(world, client.stream, page.va);
-      if (draw.chance(50)) anyAccess(world, client.stream, page.va + 0x10_0000_0000n);
+      if (draw.chance(50)) anyAccess(world, client.stream, page.va ^ (1n << draw.pick([36n, 39n, 47n, 55n])));
     }
     world.events();
   }
