@@ -87,36 +87,61 @@ export const invalidatedIsDeterminate: Property = {
   async check(subject, scenario) {
     const { scenario: changed, placeOf, preceded } = insertBeforeDma(scenario, () => INVALIDATE_ALL);
     const run = await runJudged(subject, changed);
-    const result = judgedResult(changed, run);
-    if (result.kind === 'violation') return { ...result, step: Math.max(0, placeOf.indexOf(result.step)) };
+    // A step that was put in is blamed on the DMA it stands before.
+    const blamed = (step: number): number => placeOf.findIndex((place) => place >= step);
+    const result = judgedResult(scenario, run, blamed);
     if (result.kind !== 'ok' || run.verdict.determinateDmas === run.verdict.dmas) return result;
-    const there = actionsByStep(run.program);
-    const { actions = [] } = judge(run.program, run.trace, { explain: true });
-    const verdicts = new Map(actions.map((verdict) => [verdict.action, verdict]));
-    for (let step = 0; step < scenario.steps.length; step += 1) {
-      if (preceded[step] !== true) continue;
-      for (const action of dmaActions(run.program, there[placeOf[step] ?? -1])) {
-        const verdict = verdicts.get(action);
-        if (verdict === undefined || verdict.pass !== 'stale') continue;
-        const permitted = verdict.permitted.map(({ outcome }) => outcome);
-        const rule = verdict.rules[0] ?? 'CACHE-061';
-        const found = violated(changed, {
-          ...{
-            program: run.program,
-            run,
-            rule,
-            difference: 'not-determinate',
-            action,
-            observed: verdict.observed,
-            permitted,
-          },
-        });
-        return { ...found, step };
-      }
-    }
-    return result;
+    if (sharesTranslations(scenario)) return { ...result, vacuous: true };
+    return stillOpen(scenario, run, placeOf, preceded) ?? result;
   },
 };
+
+/** The first DMA after a full invalidation whose outcome still depends on what a cache holds. */
+function stillOpen(
+  scenario: Scenario,
+  run: JudgedRun,
+  placeOf: readonly number[],
+  preceded: readonly boolean[],
+): PropertyResult | undefined {
+  const { program, trace } = run;
+  const there = actionsByStep(program);
+  const { actions = [] } = judge(program, trace, { explain: true });
+  const open = new Map(actions.filter(({ pass }) => pass === 'stale').map((verdict) => [verdict.action, verdict]));
+  for (let step = 0; step < scenario.steps.length; step += 1) {
+    if (preceded[step] !== true) continue;
+    for (const action of dmaActions(program, there[placeOf[step] ?? -1])) {
+      const verdict = open.get(action);
+      if (verdict === undefined) continue;
+      const rule = verdict.rules[0] ?? 'CACHE-061';
+      const { observed } = verdict;
+      const permitted = verdict.permitted.map(({ outcome }) => outcome);
+      return violated(scenario, {
+        program,
+        run,
+        rule,
+        difference: 'not-determinate',
+        action,
+        step,
+        observed,
+        permitted,
+      });
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Whether a CD may rightly use translations that were made through another: global leaves, ASIDs set by hand, descriptors that may be
+ * either. An invalidation does not keep the other's from being cached again at once (CACHE-066, TLBI-146).
+ */
+function sharesTranslations({ steps }: Scenario): boolean {
+  return steps.some((step) => {
+    if (step.do === 'poke') return true;
+    if (step.do !== 'cd' && step.do !== 'map' && step.do !== 'table') return false;
+    const { ASID, nG, Type, raw } = (step.set ?? {}) as Readonly<Record<string, bigint | undefined>>;
+    return ASID !== undefined || nG === 0n || Type === 0n || raw !== undefined;
+  });
+}
 
 export const twiceTheSame: Property = {
   name: 'twice',

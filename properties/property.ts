@@ -56,7 +56,11 @@ export type DrawableArbitrary = Arbitrary<Scenario> & { draw(random: RandomOf): 
 type RandomOf = Parameters<Arbitrary<Scenario>['generate']>[0];
 
 /** What the judge found wrong, as a property's result. */
-export function judgedResult(scenario: Scenario, run: Run & { verdict: Verdict }): PropertyResult {
+export function judgedResult(
+  scenario: Scenario,
+  run: Run & { verdict: Verdict },
+  stepOf: (step: number) => number = (step) => step,
+): PropertyResult {
   const { program, verdict } = run;
   const { violation, undetermined } = verdict;
   if (violation === undefined) {
@@ -65,16 +69,17 @@ export function judgedResult(scenario: Scenario, run: Run & { verdict: Verdict }
   }
   const { rule, difference, action, observed } = violation;
   const permitted = violation.permitted.map(({ outcome }) => outcome);
-  return violated(scenario, { program, run, rule, difference, action, observed, permitted });
+  const step = stepOf(program.stepOf[action] ?? scenario.steps.length - 1);
+  return violated(scenario, { program, run, rule, difference, action, step, observed, permitted });
 }
 
-/** A violation at an action, with its step and a message. */
+/** A violation at an action, with a message. `step`: where the program is not of `scenario` itself, the step of it to blame. */
 export function violated(
   scenario: Scenario,
-  what: Omit<Violated, 'kind' | 'step' | 'message'> & { readonly program: Program },
+  what: Omit<Violated, 'kind' | 'step' | 'message'> & { readonly program: Program; readonly step?: number },
 ): Violated {
   const { program, ...rest } = what;
-  const step = program.stepOf[what.action] ?? scenario.steps.length - 1;
+  const step = what.step ?? program.stepOf[what.action] ?? scenario.steps.length - 1;
   const at = scenario.steps[step];
   const permitted = what.permitted.length === 0 ? 'nothing' : what.permitted.join(' or ');
   const message = `${what.rule} ${what.difference} at step ${step}${at === undefined ? '' : ` ${formatStep(at)}`}: observed ${what.observed}, permitted ${permitted}`;
