@@ -29,7 +29,9 @@ const LEGAL: ReadonlySet<CommandName> = new Set<CommandName>([
 /** Whether a command must be consumed without error. */
 export function isLegalCommand(step: CommandStep): boolean {
   if (step.do === 'raw-command' || !LEGAL.has(step.name)) return false;
-  const { SSec, CS, MSI_NS, NS, or0, or1 } = step.set ?? {};
+  const { SSec, CS, MSI_NS, NS, or0, or1, TG, NUM, SCALE, TTL } = step.set ?? {};
+  // A range of one granule without a level hint is a Reserved combination (4.4.1.1).
+  if (TG && !NUM && !SCALE && !TTL) return false;
   return !SSec && CS !== 3n && !MSI_NS && !NS && !or0 && !or1;
 }
 

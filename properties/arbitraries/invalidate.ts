@@ -92,7 +92,8 @@ export function invalidateLeaf(world: World, mapping: Mapping, asid = BigInt(map
 function rangeTlbi(world: World, mapping: Mapping, asid: bigint): void {
   const { draw } = world;
   const SCALE = BigInt(draw.pick([0, 0, 1, 2]));
-  const NUM = BigInt(draw.between(0, 3));
+  // NUM 0 with SCALE 0 and TTL 0 is Reserved.
+  const NUM = BigInt(draw.between(1, 3));
   const below = draw.chance(50) ? 0n : ((NUM + 1n) << SCALE) - 1n;
   const from = mapping.va - below * 0x1000n;
   const Address = from >> 48n === mapping.va >> 48n && from >= 0n ? from : mapping.va;
