@@ -120,9 +120,10 @@ export function commandOptions(word0: bigint, word1: bigint, f: Features): reado
   if (opcode >= 0x0b && opcode <= 0x0f) return illegal('CMD-004');
   if (!NAMED.has(opcode)) return illegal('CMD-003');
   const absent = absentFeature(opcode, f);
-  if (absent !== undefined) return illegal(absent, 'CMD-009');
-  const ssec = SSEC.get(opcode);
-  if (ssec !== undefined && flag(word0, 10)) return illegal(ssec, 'CMD-015');
+  const ssec = flag(word0, 10) ? SSEC.get(opcode) : undefined;
+  const wrongState: RuleId[] = ssec === undefined ? [] : [ssec, 'CMD-015'];
+  if (absent !== undefined) return illegal(absent, 'CMD-009', ...wrongState);
+  if (ssec !== undefined) return illegal(...wrongState);
   const known = effects(opcode, word0, word1, f);
   if (known === undefined) return undefined;
   const reserved = reservedRule(opcode, word0, word1, f);

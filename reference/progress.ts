@@ -155,7 +155,8 @@ function tableWindow(state: State, f: Features, now: number): TableWindow {
   if (alignDown(truncated, f.sidSize + 6) !== base && literal > f.sidSize) rules.push('STRTAB-004');
   if (literal === 0) rules.push('STRTAB-005');
   if (f.stLevel !== 0 && format >= 2) rules.push('STRTAB-010');
-  if (f.stLevel !== 0 && linear && ((config >>> 6) & 0x1f) !== 0) rules.push('STRTAB-019');
+  const split = (config | state.reserved(STRTAB_BASE_CFG)) & 0x7c0;
+  if (linear && split !== 0) rules.push('STRTAB-019');
   return {
     from: now,
     to: FOREVER,
@@ -176,9 +177,11 @@ function otherUpdates(state: State, env: Environment): State[] {
     const why: RuleId[] = [...state.why(IRQ_CTRL)];
     if (changed & IRQEN_EVENTQ) why.push('ACK-034');
     if (changed & IRQEN_GERROR) why.push('ACK-036');
-    if (changed & IRQEN_EVENTQ && other.irqCtrlAck & IRQEN_EVENTQ && state.lastEvent !== undefined) why.push('ACK-041');
-    if (changed & IRQEN_GERROR && other.irqCtrlAck & IRQEN_GERROR && state.activeErrors() !== 0) why.push('GERR-038');
-    other.change(IRQ_CTRLACK, { why: why });
+    other.change(IRQ_CTRLACK, { why });
+    // What happened while a source was disabled raises nothing afterwards.
+    const enabled = changed & other.irqCtrlAck;
+    if (enabled & IRQEN_EVENTQ && state.lastEvent !== undefined) because(other, EVENTQ_PROD, ['ACK-041']);
+    if (enabled & IRQEN_GERROR && state.activeErrors() !== 0) because(other, GERROR, ['GERR-038', 'ACK-041']);
     result.push(other);
   }
   if (state.gbpaPending !== undefined) {
@@ -271,6 +274,7 @@ function record(state: State, event: EventRecord, address: bigint, queue: QueueG
     why.push('REG-262');
     if (state.why(IRQ_CTRLACK).includes('ACK-034')) why.push('ACK-044');
   }
+  if (!wasEmpty && (state.irqCtrlAck & IRQEN_EVENTQ) !== 0) why.push('EVQ-038');
   if (event.name === 'C_BAD_STE' || event.name === 'C_BAD_CD') why.push('EVT-038');
   because(state, EVENTQ_PROD, why);
   state.drained = wasEmpty && (state.drained || prodMoved(prod, log2Size));
@@ -283,7 +287,13 @@ function record(state: State, event: EventRecord, address: bigint, queue: QueueG
 
 /** A record could not be written: what each kind of interconnect lets software see (7.2.2). */
 function eventAbort(state: State, log2Size: number): State[] {
-  const synchronous = raise(state.copy(), GERROR_EVENTQ_ABT_ERR, ['EVQ-042', 'EVQ-066', 'GERR-011']);
+  const synchronous = raise(state.copy(), GERROR_EVENTQ_ABT_ERR, [
+    'EVQ-042',
+    'EVQ-066',
+    'GERR-011',
+    'EVQ-044',
+    'GERR-041',
+  ]);
   const lost = state.copy();
   const prod = state.word(EVENTQ_PROD);
   lost.change(EVENTQ_PROD, { value: (((prod & 0x8000_0000) >>> 0) + next(prod, log2Size)) >>> 0 });

@@ -252,7 +252,8 @@ export function completeGbpa(state: State, f: Features): void {
   const value = state.gbpaPending;
   if (value === undefined) return;
   state.gbpaPending = undefined;
-  const rules: RuleId[] = ['ACK-047', 'ACK-056', 'REG-181'];
+  const rules: RuleId[] = ['ACK-045', 'ACK-047', 'ACK-056', 'REG-181'];
+  if (state.cr0InForce & SMMUEN) rules.push('ACK-055');
   if (!f.attrPermsOvr) rules.push('REG-180');
   if (!f.attrTypesOvr) rules.push('REG-179');
   if (state.reserved(GBPA)) rules.push('REG-177', 'SEC-019');

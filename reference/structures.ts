@@ -41,7 +41,7 @@ export interface FetchResult<T> {
 
 const STE_BYTES = 64n;
 const WORDS = 8;
-const COMBINATIONS_MAX = 128;
+const COMBINATIONS_MAX = 512;
 
 /** Whether translation is enabled now. */
 export function translating(state: State): boolean {

@@ -65,7 +65,8 @@ class ModelSubject implements Subject {
     this.#system = this.#newSystem();
     this.idRegisters = this.#readIdRegisters();
     this.capabilities = {
-      substreams: ((this.idRegisters.IDR1 >>> 6) & 0x1f) !== 0, // IDR1.SSIDSIZE
+      // A device may supply a SubstreamID whether or not the SMMU has substreams (7.3.9).
+      substreams: true,
       attributes: true,
       dmaBytesMax: DMA_BYTES_MAX,
       registerAccessBytes: [1, 2, 4, 8],
