@@ -4,7 +4,7 @@ import { judged } from './judged.ts';
 import { holds, model } from './testing.ts';
 
 describe(judged.title, () => {
-  test('on the model', () => holds(judged, 1500));
+  test('on the model', () => holds(judged, 1000));
 });
 
 describe('what the judged scenarios reach on the model', () => {

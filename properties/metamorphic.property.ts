@@ -4,9 +4,9 @@ import { blocksLikePages, extraInvalidations, invalidatedIsDeterminate, twiceThe
 import { holds } from './testing.ts';
 
 describe('laws that compare runs hold on the model', () => {
-  test(extraInvalidations.title, () => holds(extraInvalidations, 300));
-  test(invalidatedIsDeterminate.title, () => holds(invalidatedIsDeterminate, 300));
+  test(extraInvalidations.title, () => holds(extraInvalidations, 200));
+  test(invalidatedIsDeterminate.title, () => holds(invalidatedIsDeterminate, 200));
   test(twiceTheSame.title, () => holds(twiceTheSame, 400));
-  test(blocksLikePages.title, () => holds(blocksLikePages, 300));
+  test(blocksLikePages.title, () => holds(blocksLikePages, 200));
   test(noninterference.title, () => holds(noninterference, 400));
 });
