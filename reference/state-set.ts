@@ -65,17 +65,19 @@ function isNew(reached: Map<string, State>, state: State): boolean {
   return true;
 }
 
-/** Of the things that may happen next, those of one kind: the kinds do not disturb each other once all have happened. */
+/**
+ * Of the things that may happen next, those that need following: Updates of enables alone do not disturb each other, so
+ * one at a time is enough; beside events or commands under way every order counts.
+ */
 function inOneOrder(after: readonly State[], from: State): readonly State[] {
-  if (after.length <= 1) return after;
-  const commandsLeft = after.some((s) => s.word(0x9c) !== from.word(0x9c) || s.word(0x60) !== from.word(0x60));
-  const enableLeft = after.some((s) => s.cr0InForce !== from.cr0InForce);
-  if (commandsLeft && enableLeft) return after;
   const first = after[0];
-  if (first === undefined) return after;
-  if (first.cr0InForce !== from.cr0InForce || first.cr0Ack !== from.cr0Ack) return [first];
-  if (first.irqCtrlAck !== from.irqCtrlAck || first.gbpaPending !== from.gbpaPending) return [first];
-  return after;
+  if (after.length <= 1 || first === undefined) return after;
+  const update = (state: State): boolean =>
+    state.cr0InForce !== from.cr0InForce ||
+    state.cr0Ack !== from.cr0Ack ||
+    state.irqCtrlAck !== from.irqCtrlAck ||
+    state.gbpaPending !== from.gbpaPending;
+  return after.every(update) ? [first] : after;
 }
 
 function writesKey(state: State): string {
