@@ -2,8 +2,7 @@
  * Guarded registers (6.2): writable only while the enable that guards them is 0 and acknowledged as 0.
  */
 import type { Features } from './features.ts';
-import { note } from './register-words.ts';
-import { single, type WriteResult } from './register-writes.ts';
+import { note, single, type WriteResult } from './register-words.ts';
 import type { RuleId } from './rules/ids.ts';
 import {
   CMDQ_BASE,

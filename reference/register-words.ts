@@ -58,3 +58,16 @@ export function idWindow(offset: number): boolean {
 export const STOPS_EVENTS = GERROR_EVENTQ_ABT_ERR;
 
 export const STOPS_COMMANDS = GERROR_CMDQ_ERR;
+
+export interface WriteResult {
+  /** The states the write may lead to; the given one is left alone. */
+  readonly states: readonly State[];
+  /** Why the architecture lets anything happen besides. */
+  readonly chaos?: string;
+}
+
+export function single(state: State, change: (copy: State) => void): WriteResult {
+  const next = state.copy();
+  change(next);
+  return { states: [next] };
+}

@@ -17,6 +17,8 @@ import {
   noted,
   OVERFLOW_FLAG,
   PAGE1,
+  single,
+  type WriteResult,
 } from './register-words.ts';
 import type { RuleId } from './rules/ids.ts';
 import {
@@ -366,19 +368,6 @@ function resized(
       note(state, offset, rules[1]);
     }
   }
-}
-
-export interface WriteResult {
-  /** The states the write may lead to; the given one is left alone. */
-  readonly states: readonly State[];
-  /** Why the architecture lets anything happen besides. */
-  readonly chaos?: string;
-}
-
-export function single(state: State, change: (copy: State) => void): WriteResult {
-  const next = state.copy();
-  change(next);
-  return { states: [next] };
 }
 
 function store(state: State, offset: number, value: number, mask: number, why: readonly RuleId[]): void {
