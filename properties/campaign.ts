@@ -9,6 +9,7 @@ import type { RuleId } from '../reference/rules/ids.ts';
 import type { Lint, PassKind, Verdict } from '../reference/verdict.ts';
 import type { Subject } from '../subjects/subject.ts';
 import type { DrawableArbitrary, Property, PropertyResult, Violated, ViolationKind } from './property.ts';
+import { addDigests, NO_DIGEST, traceDigest } from './digest.ts';
 import { randomAt, stemOf } from './random.ts';
 import type { Seed } from './random.ts';
 
@@ -65,6 +66,8 @@ export interface Statistics {
   /** Scenarios in which each rule was applied without being decisive. */
   readonly consulted: Readonly<Partial<Record<RuleId, number>>>;
   readonly lints: number;
+  /** Fingerprint of all traces (digest.ts): the same for the same seed on every supported Node. */
+  readonly traces: string;
   /** One a signature, in the order of their first index. */
   readonly finds: readonly CountedFind[];
 }
@@ -141,6 +144,7 @@ export function mergeStatistics(one: Statistics, two: Statistics): Statistics {
     decisive: sum(one.decisive, two.decisive),
     consulted: sum(one.consulted, two.consulted),
     lints: one.lints + two.lints,
+    traces: addDigests(one.traces, two.traces),
     finds: mergeCounted(one.finds, two.finds, signatureOf),
   };
 }
@@ -190,6 +194,7 @@ class Tally {
   #undetermined = 0;
   #vacuous = 0;
   #lints = 0;
+  #traces = NO_DIGEST;
   readonly #outcomes = { translated: 0, bypassed: 0, faulted: 0, unclear: 0 };
   readonly #passes: Record<PassKind, number> = { forced: 0, stale: 0, unpred: 0, impdef: 0 };
   readonly #decisive = new Map<RuleId, number>();
@@ -203,6 +208,7 @@ class Tally {
     this.#scenarios += 1;
     this.#steps += scenario.steps.length;
     this.#actions += program.actions.length;
+    this.#traces = addDigests(this.#traces, traceDigest(index, trace));
     this.#countOutcomes(program, trace);
     if (verdict !== undefined) this.#countVerdict(verdict);
     switch (result.kind) {
@@ -236,6 +242,7 @@ class Tally {
       decisive: sum(Object.fromEntries(this.#decisive), {}),
       consulted: sum(Object.fromEntries(this.#consulted), {}),
       lints: this.#lints,
+      traces: this.#traces,
       finds: mergeCounted([...this.#finds.values()], [], signatureOf),
     };
   }
