@@ -58,6 +58,8 @@ export interface Bug {
    */
   readonly origin: string;
   readonly severity: BugSeverity;
+  /** The situation that shows it, when scenarios seldom come to it: then it takes thousands of them to find it. */
+  readonly rare?: string;
   /** Applied in order. */
   readonly edits: readonly Edit[];
 }

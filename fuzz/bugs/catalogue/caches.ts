@@ -115,6 +115,7 @@ export const TLB_BUGS = [
       area: 'TLB',
       origin: 'BUG-23, QEMU',
       severity: 'isolation breach',
+      rare: 'Takes a stale mapping in the last part of a range whose NUM+1 is no power of two.',
     },
     edit('commands', '(num + 1) * 2 ** scale', '2 ** Math.floor(Math.log2(num + 1)) * 2 ** scale'),
   ),
@@ -167,7 +168,7 @@ export const TLB_BUGS = [
     edit(
       'commands',
       'case CMD_TLBI_NSNH_ALL:',
-      '// Only the other one.\n        this.#tlb.invalidateAll();\n        return CERROR_NONE;\n      case CMD_TLBI_NSNH_ALL:\n        return CERROR_NONE;\n      case -1:',
+      'case CMD_TLBI_NSNH_ALL:\n        if (get(words, OPCODE) === CMD_TLBI_NSNH_ALL) return CERROR_NONE;',
     ),
   ),
   bug(
@@ -237,8 +238,8 @@ export const TLB_BUGS = [
       origin: '3.17',
       severity: 'isolation breach',
     },
-    edit('tlb', 'this.#find(high, low, entryClass, asid) : -1;', 'this.#find(high, low, entryClass, 0 * asid) : -1;'),
-    edit('tlb', 'TABLE_L0 + level, asid, address, attributes);', 'TABLE_L0 + level, 0 * asid, address, attributes);'),
+    edit('tlb', 'this.#find(high, low, entryClass, asid) : -1;', 'this.#find(high, low, entryClass, 0) : -1;'),
+    edit('tlb', 'TABLE_L0 + level, asid, address, attributes);', 'TABLE_L0 + level, 0, address, attributes);'),
   ),
   bug(
     'BUG-218',
@@ -320,6 +321,7 @@ export const TLB_BUGS = [
       area: 'TLB',
       origin: '4.4.1.1',
       severity: 'isolation breach',
+      rare: 'Takes a TLBI by VA with TG=0 and TTL other than 0 after a change to what another level holds.',
     },
     edit('commands', 'scope.level = 0;\n', 'scope.level = get(words, TTL);\n'),
   ),

@@ -176,20 +176,6 @@ export const EVENT_BUGS = [
     ),
   ),
   bug(
-    'BUG-334',
-    {
-      title: 'CMD_PREFETCH_ADDR fills the TLB without a check of the input range',
-      area: 'walk',
-      origin: '4.2.2',
-      severity: 'isolation breach',
-    },
-    edit(
-      'translate',
-      'if (!inRange(high, low, range.signMaskHigh, range.signMaskLow) || range.disabled) return;',
-      'if (range.disabled) return;',
-    ),
-  ),
-  bug(
     'BUG-335',
     {
       title: 'CMD_PREFETCH_CONFIG records an event for a stream it cannot use',
@@ -236,6 +222,7 @@ export const EVENT_QUEUE_BUGS = [
       area: 'Event queue',
       origin: 'BUG-80, openvmm',
       severity: 'wrong event',
+      rare: 'Takes a fault while EVENTQ_ABT_ERR is active and the queue lies in memory again.',
     },
     edit('event-queue', ' || registers.errorActive(GERROR_EVENTQ_ABT_ERR)) return;', ') return;'),
   ),
@@ -326,6 +313,7 @@ export const EVENT_QUEUE_BUGS = [
       area: 'Event queue',
       origin: '6.3.29',
       severity: 'wrong event',
+      rare: 'Takes LOG2SIZE above IDR1.EVENTQS and either a base that only the capped size aligns or more events than fit.',
     },
     edit(
       'registers',
@@ -358,11 +346,7 @@ export const INTERRUPT_BUGS = [
       origin: 'BUG-100, gem5',
       severity: 'wrong event',
     },
-    edit(
-      'event-queue',
-      'if (waiting === 0 && (registers.irqCtrl & IRQ_EVENTQ_IRQEN) !== 0)',
-      'if (waiting === 0 && IRQ_EVENTQ_IRQEN !== 0)',
-    ),
+    edit('event-queue', 'if (waiting === 0 && (registers.irqCtrl & IRQ_EVENTQ_IRQEN) !== 0)', 'if (waiting === 0)'),
   ),
   bug(
     'BUG-350',
@@ -387,16 +371,12 @@ export const INTERRUPT_BUGS = [
   bug(
     'BUG-353',
     {
-      title: 'The CMD_SYNC interrupt needs the GERROR interrupt enabled',
+      title: 'The enable of the Event queue interrupt enables the one of global errors',
       area: 'interrupts',
-      origin: '3.18',
+      origin: '6.3.16',
       severity: 'hang',
     },
-    edit(
-      'smmu',
-      'this.#registers.write32(offset, lo >>> 0);',
-      "this.#registers.write32(offset, lo >>> 0);\n    if ((this.#registers.irqCtrl & 1) === 0) for (const edge of this.interrupts.take()) if (edge !== 'CMD_SYNC') this.interrupts.raise(edge);",
-    ),
+    edit('registers', '(this.irqCtrl & map.IRQ_GERROR_IRQEN)', '(this.irqCtrl & map.IRQ_EVENTQ_IRQEN)'),
   ),
   bug(
     'BUG-354',

@@ -51,6 +51,21 @@ export const STREAM_TABLE_BUGS = [
     ),
   ),
   bug(
+    'BUG-82',
+    {
+      title: 'STRTAB_BASE_CFG.FMT is honoured without 2-level support',
+      area: 'stream table',
+      origin: 'BUG-82, openvmm',
+      severity: 'wrong translation',
+    },
+    edit('registers', 'value & maskIn(map.STRTAB_LOG2SIZE);', 'value & (maskIn(map.STRTAB_LOG2SIZE) | 0x3_0000);'),
+    edit(
+      'stream-table',
+      'streamId * STE_BYTES;',
+      '(registers.read32(0x88) >>> 16 === 1 ? (streamId >>> 6) * 8 : streamId * STE_BYTES);',
+    ),
+  ),
+  bug(
     'BUG-230',
     {
       title: 'STRTAB_BASE is not aligned to the size of the table',

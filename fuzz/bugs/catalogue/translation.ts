@@ -153,7 +153,7 @@ export const WALK_BUGS = [
       origin: '3.4',
       severity: 'missing fault',
     },
-    edit('cd', 'Math.min(ADDRESS_SIZES[get(words, IPS)]!, features.oas)', 'features.oas + 0 * get(words, IPS)'),
+    edit('cd', 'Math.min(ADDRESS_SIZES[get(words, IPS)]!, features.oas)', 'features.oas'),
   ),
   bug(
     'BUG-283',
@@ -181,6 +181,7 @@ export const WALK_BUGS = [
       area: 'walk',
       origin: '3.13',
       severity: 'wrong event',
+      rare: 'Takes a leaf with its Access flag clear and its output address above IPS.',
     },
     edit(
       'walk',
@@ -196,7 +197,7 @@ export const WALK_BUGS = [
       origin: '5.4',
       severity: 'wrong translation',
     },
-    edit('cd', 'startIndexBits + 3,\n    ),', '12 + 0 * startIndexBits,\n    ),'),
+    edit('cd', 'startIndexBits + 3,\n    ),', '12,\n    ),'),
   ),
   bug(
     'BUG-287',
@@ -205,6 +206,7 @@ export const WALK_BUGS = [
       area: 'walk',
       origin: '5.4',
       severity: 'wrong translation',
+      rare: 'Takes big-endian tables with attributes in the high word of a descriptor.',
     },
     edit('walk', 'descriptorHigh = swapBytes(this.#descriptor[0]!);', 'descriptorHigh = this.#descriptor[0]!;'),
   ),
