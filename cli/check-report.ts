@@ -10,13 +10,15 @@ import { seedText } from '../fuzz/finds.ts';
 import type { KeptResult } from './kept.ts';
 import { VERSION } from './package-info.ts';
 import { MAIN_SUITE, OTHERS_SHARE } from './suites.ts';
-import { count, duration, ink, percent, plural, shellWord, table } from './text.ts';
+import { alarm, count, duration, ink, percent, plural, shellWord, table } from './text.ts';
 
 export interface ReportedViolation extends CountedFind {
   readonly file: string;
   /** Steps of the scenario in the file. */
   readonly steps: number;
-  /** Steps of it as it was found; undefined for a kept one. */
+  /** Shown by a scenario that was kept before this run. */
+  readonly kept: boolean;
+  /** Steps of it as it was found, when it was shrunk. */
   readonly stepsBefore?: number;
   /** The command line that shows it. */
   readonly replay: string;
@@ -203,13 +205,13 @@ function outcomesText(share: (part: number, what: string) => string, outcomes: S
 function violationText(violation: ReportedViolation): string {
   const { property, rule, difference, count: times, message, file, steps, stepsBefore, replay } = violation;
   const row = isRuleId(rule) ? ruleRow(rule) : undefined;
-  const title = row === undefined ? '' : `, ${row.title} (${row.section})`;
-  const origin = stepsBefore === undefined ? 'a kept scenario' : seedText(violation);
+  const named = row === undefined ? rule : `${rule}, ${row.title} (${row.section})`;
+  const what = difference === 'died' ? 'THE SUBJECT DIED' : `VIOLATION of ${named}`;
   const shrunk = stepsBefore === undefined ? '' : `, shrunk from ${count(stepsBefore)}`;
   return [
-    `${ink(['bold', 'red'], `VIOLATION of ${rule}${title}`)}: ${difference}, suite ${property}, ${plural(times, 'scenario')}`,
+    `${alarm(what)}: ${difference}, suite ${property}, ${plural(times, 'scenario')}`,
     `  ${message}`,
-    `  seed    ${origin}`,
+    `  seed    ${violation.kept ? 'a kept scenario' : seedText(violation)}`,
     `  file    ${file} (${plural(steps, 'step')}${shrunk})`,
     `  replay  ${replay}`,
   ].join('\n');

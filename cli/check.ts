@@ -3,17 +3,17 @@
  * reached. The first thing a user runs and what continuous integration runs.
  */
 import { Command, Option } from 'commander';
-import { dropFind, seedText } from '../fuzz/finds.ts';
-import { mergeStatistics, noStatistics, signatureOf } from '../properties/campaign.ts';
+import { dropFind, seedText, storeFind } from '../fuzz/finds.ts';
+import { mergeStatistics, noStatistics, scenarioAt, signatureOf } from '../properties/campaign.ts';
 import type { CountedFind, Statistics } from '../properties/campaign.ts';
 import type { Property } from '../properties/property.ts';
 import { DEFAULT_SUITE, SUITE_NAMES } from '../properties/suites.ts';
-import { parseScenario } from '../scenario/json.ts';
+import { formatScenario, parseScenario } from '../scenario/json.ts';
 import { openSubject } from '../subjects/open.ts';
 import type { Subject } from '../subjects/subject.ts';
 import { checkDocument, checkText, rulesReached } from './check-report.ts';
 import type { CheckReport, ReportedViolation, SuiteLine } from './check-report.ts';
-import { EXIT, worse } from './exit.ts';
+import { EXIT, nowDoing, worse } from './exit.ts';
 import type { ExitStatus } from './exit.ts';
 import { replayKept } from './kept.ts';
 import type { KeptResult } from './kept.ts';
@@ -27,17 +27,18 @@ import {
   workersOption,
 } from './options.ts';
 import { corpusFolder } from './package-info.ts';
-import { runTasks } from './pool.ts';
+import { runTasks, statisticsOf } from './pool.ts';
+import type { Deadly, RangeResult } from './pool.ts';
 import { Progress } from './progress.ts';
 import { replayLine } from './replay.ts';
 import { shrinkFind } from './shrink-finds.ts';
 import { runsOf, ranges, suiteNamed, suitesToRun } from './suites.ts';
 import { plural } from './text.ts';
-import type { KeptFind, RangeTask, TaskResult } from './worker.ts';
+import type { KeptFind, RangeTask } from './worker.ts';
 
 const RUNS_DEFAULT = 20_000;
-/** A range that takes longer has a subject that hangs. */
-const RANGE_MS = 180_000;
+/** A subject that stays at one scenario longer hangs. */
+const HANG_MS = 60_000;
 /** So many ranges lost twice: the subject is not worth more. */
 const LOST_MAX = 3;
 
@@ -105,6 +106,7 @@ class CheckRun {
   readonly #bySuite = new Map<string, Statistics>();
   /** The file of each find, by signature and index. */
   readonly #files = new Map<string, KeptFind>();
+  readonly #deadly: ReportedViolation[] = [];
   #lost = 0;
   #interrupted = false;
 
@@ -122,9 +124,15 @@ class CheckRun {
       this.#progress.say(`smmu-crosscheck: ${error}; mend the file or take it away`);
       this.status = worse(this.status, EXIT.usage);
     }
+    nowDoing('running the suites; mend it, or use --workers 2 to find the scenario');
     await this.#campaign();
+    nowDoing('shrinking');
     const generated = [...this.#bySuite.values()].reduce(mergeStatistics, noStatistics());
-    const violations = [...this.#keptViolations(kept), ...(await this.#newViolations(generated, kept))];
+    const violations = [
+      ...this.#keptViolations(kept),
+      ...(await this.#newViolations(generated, kept)),
+      ...this.#deadly,
+    ];
     for (const violation of violations) {
       this.status = worse(this.status, violation.difference === 'died' ? EXIT.subject : EXIT.violation);
     }
@@ -155,14 +163,13 @@ class CheckRun {
     try {
       await runTasks(this.#tasks(runs), {
         workers: options.workers,
-        rangeMs: RANGE_MS,
+        hangMs: HANG_MS,
         stop: () =>
           this.#interrupted ||
           this.#lost >= LOST_MAX ||
           (options.time !== undefined && this.#progress.elapsedMs >= options.time),
-        onEnd: (_, result) => {
-          if (result.kind !== 'done') return;
-          sofar = mergeStatistics(sofar, result.statistics);
+        onEnd: (result) => {
+          sofar = mergeStatistics(sofar, statisticsOf(result) ?? noStatistics());
           const rules = rulesReached(sofar, this.#subject.idRegisters);
           this.#progress.show({ scenarios: sofar.scenarios, rules, violations: sofar.finds.length, until });
         },
@@ -180,22 +187,38 @@ class CheckRun {
     for (const range of ranges(this.#suites, runs)) yield { subject, seed, findsDir, ...range };
   }
 
-  #take(task: RangeTask, result: TaskResult): void {
-    switch (result.kind) {
-      case 'broken':
-        throw new Error(`${rangeText(task)}: ${result.report}`);
-      case 'lost':
-        this.#lost += 1;
-        this.status = worse(this.status, EXIT.subject);
-        this.#progress.say(`${rangeText(task)}: lost again: ${result.reason}; its scenarios are left out`);
-        if (this.#lost === LOST_MAX) this.#progress.say(`${plural(LOST_MAX, 'range')} lost: giving up`);
-        return;
-      case 'done': {
-        const before = this.#bySuite.get(task.suite) ?? noStatistics();
-        this.#bySuite.set(task.suite, mergeStatistics(before, result.statistics));
-        for (const file of result.stored) this.#takeFile(task.suite, file);
-      }
-    }
+  #take(task: RangeTask, result: RangeResult): void {
+    const before = this.#bySuite.get(task.suite) ?? noStatistics();
+    this.#bySuite.set(task.suite, mergeStatistics(before, statisticsOf(result) ?? noStatistics()));
+    for (const { stored } of result.done) for (const file of stored) this.#takeFile(task.suite, file);
+    for (const deadly of result.deadly) this.#deadly.push(this.#deadlyViolation(task, deadly));
+    if (result.lost === undefined) return;
+    this.#lost += 1;
+    this.status = worse(this.status, EXIT.subject);
+    this.#progress.say(`${rangeText(task)}: lost again: ${result.lost}; what is left of it is left out`);
+    if (this.#lost === LOST_MAX) this.#progress.say(`${plural(LOST_MAX, 'range')} lost: giving up`);
+  }
+
+  /** A scenario that takes the process of the subject with it is stored as it is: shrinking it would end this one. */
+  #deadlyViolation(task: RangeTask, { index, reason }: Deadly): ReportedViolation {
+    const { suite: property, seed } = task;
+    const scenario = scenarioAt(suiteNamed(property), this.#subject, seed, index);
+    const find: CountedFind = {
+      property,
+      rule: 'alive',
+      difference: 'died',
+      seed,
+      index,
+      count: 1,
+      action: 0,
+      step: 0,
+      observed: reason,
+      permitted: [],
+      message: `the subject took its worker with it: ${reason}`,
+      scenario: formatScenario(scenario),
+    };
+    const { path } = storeFind(this.#options.finds, find, this.#options.subject);
+    return { ...find, file: path, kept: false, steps: scenario.steps.length, ...this.#replay(path) };
   }
 
   /** Of the files of one signature the first by index stands for the others, which go. */
@@ -216,7 +239,7 @@ class CheckRun {
   #keptViolations(kept: KeptResult): ReportedViolation[] {
     return kept.violations.map(({ file, find }) => {
       const steps = parseScenario(find.scenario, file).steps.length;
-      return { ...find, file, steps, ...this.#replay(file) };
+      return { ...find, file, kept: true, steps, ...this.#replay(file) };
     });
   }
 
@@ -241,7 +264,7 @@ class CheckRun {
     const again = shrunk.violated ?? { ...find, message: `${find.message} (it did not fail when run again)` };
     const { step, message } = again;
     const steps = shrunk.scenario.steps.length;
-    return { ...find, step, message, file, steps, stepsBefore: shrunk.stepsBefore, ...this.#replay(file) };
+    return { ...find, step, message, file, kept: false, steps, stepsBefore: shrunk.stepsBefore, ...this.#replay(file) };
   }
 
   #replay(file: string): { readonly replay: string } {

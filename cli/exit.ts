@@ -19,3 +19,15 @@ export function oneLine(thrown: unknown): string {
 export function worse(a: ExitStatus, b: ExitStatus): ExitStatus {
   return a > b ? a : b;
 }
+
+let doing: string | undefined;
+
+/** Says what the subject is run for in this process, in case it ends the process; nothing when it no longer is. */
+export function nowDoing(what: string | undefined): void {
+  doing = what;
+}
+
+/** What the subject was run for last. */
+export function wasDoing(): string | undefined {
+  return doing;
+}

@@ -4,6 +4,7 @@ import { constant } from 'fast-check';
 import { folderOf, listScenarioFiles } from '../fuzz/finds.ts';
 import { mergeStatistics, noStatistics, runRange } from '../properties/campaign.ts';
 import type { CountedFind, Statistics } from '../properties/campaign.ts';
+import { nowDoing } from './exit.ts';
 import { judged } from '../properties/judged.ts';
 import type { Property } from '../properties/property.ts';
 import { propertyNamed } from '../properties/suites.ts';
@@ -70,6 +71,7 @@ export async function replayKept(subject: Subject, folders: readonly string[], s
       skipped += 1;
       continue;
     }
+    nowDoing(`replaying ${file}`);
     const property = fixed(propertyOfFile(file), scenario);
     const one = await runRange({ subject, properties: [property], seed, from: index, to: index + 1 });
     for (const find of one.finds) violations.push({ file, find });

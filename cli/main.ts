@@ -4,12 +4,13 @@
  * error and an exit status. The commands themselves are in their own files.
  */
 import { Command, CommanderError } from 'commander';
+import { writeSync } from 'node:fs';
 import { ScenarioError } from '../scenario/json.ts';
 import { SubjectError, UsageError } from '../subjects/errors.ts';
 import { SubjectDied } from '../subjects/subject.ts';
 import { checkCommand } from './check.ts';
 import { coverageCommand } from './coverage.ts';
-import { EXIT, oneLine } from './exit.ts';
+import { EXIT, oneLine, wasDoing } from './exit.ts';
 import type { ExitStatus } from './exit.ts';
 import { VERSION } from './package-info.ts';
 import { replayCommand } from './replay.ts';
@@ -66,12 +67,26 @@ function explain(thrown: unknown): ExitStatus {
   return EXIT.internal;
 }
 
+// A subject of the user's own runs in this process, and can end it.
+let ended = false;
+process.on('exit', () => {
+  if (ended) return;
+  const what = wasDoing() ?? 'starting the subject';
+  writeSync(2, `${NAME}: the subject ended the process, while ${what}\n`);
+  process.exitCode = EXIT.subject;
+});
+
 // `... | head` is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit();
+  if (error.code === 'EPIPE') {
+    ended = true;
+    process.exit();
+  }
   throw error;
 });
 
-process.exitCode = await main(process.argv.slice(2));
+const status = await main(process.argv.slice(2));
+ended = true;
+process.exitCode = status;
 // A subject that hangs must not keep the process; output still to be written has this long.
 setTimeout(() => process.exit(), 2000).unref();

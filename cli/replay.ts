@@ -15,7 +15,7 @@ import { UsageError } from '../subjects/errors.ts';
 import { misfit } from '../subjects/fit.ts';
 import { openSubject } from '../subjects/open.ts';
 import type { Subject } from '../subjects/subject.ts';
-import { EXIT } from './exit.ts';
+import { EXIT, nowDoing } from './exit.ts';
 import type { ExitStatus } from './exit.ts';
 import { propertyOfFile, readScenario } from './kept.ts';
 import { subjectOption } from './options.ts';
@@ -66,6 +66,7 @@ async function replay(what: string, options: ReplayOptions): Promise<ExitStatus>
     if (wrong !== undefined) {
       throw new UsageError(`${what}: ${options.subject} cannot run it: ${wrong}; choose another subject or scenario`);
     }
+    nowDoing(`replaying ${what}`);
     const result = await run(property, subject, scenario);
     const name = `${subject.name} (${subject.version})`;
     const text = verdictText({ scenario, property, result, subject: name }, options.explain ?? false);

@@ -3,9 +3,14 @@ import { stripVTControlCharacters, styleText } from 'node:util';
 
 export type Ink = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
-/** Colours `text` when standard output shows colours; NO_COLOR and pipes leave it plain. */
-export function ink(style: Ink | readonly Ink[], text: string, stream: NodeJS.WritableStream = process.stdout): string {
-  return styleText(typeof style === 'string' ? style : [...style], text, { stream, validateStream: true });
+/** Colours `text` when the stream shows colours; NO_COLOR and pipes leave it plain. */
+export function ink(style: Ink, text: string, stream: NodeJS.WritableStream = process.stdout): string {
+  return styleText(style, text, { stream, validateStream: true });
+}
+
+/** What must not be overlooked. */
+export function alarm(text: string): string {
+  return ink('bold', ink('red', text));
 }
 
 export interface Column {

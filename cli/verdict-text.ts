@@ -10,7 +10,7 @@ import { isRuleId, ruleRow } from '../reference/rules/registry.ts';
 import { printEventQueue, printObservation, printStep } from '../scenario/print.ts';
 import type { Program, Scenario } from '../scenario/steps.ts';
 import type { Trace } from '../scenario/trace.ts';
-import { count, ink, percent, plural, wrap } from './text.ts';
+import { alarm, count, ink, percent, plural, wrap } from './text.ts';
 
 const LINES_MAX = 40;
 const COLUMNS_MAX = 118;
@@ -71,7 +71,7 @@ function violationLines(violated: Violated, { property, subject, scenario }: Rep
   if (more > 0) permitted.push(`... ${plural(more, 'more outcome')}`);
   const outcomes = violated.permitted.length === 1 ? ' (1 outcome)' : '';
   return [
-    `${ink(['bold', 'red'], `VIOLATION of ${named}`)} by ${subject}`,
+    difference === 'died' ? alarm(`THE SUBJECT DIED: ${subject}`) : `${alarm(`VIOLATION of ${named}`)} by ${subject}`,
     `  where      step ${at}${step === undefined ? '' : `: ${printStep(step)}`} (${difference})`,
     `  observed   ${observed}`,
     ...permitted.map((outcome, index) => `  ${index === 0 ? 'permitted' : '       or'}  ${outcome}${outcomes}`),

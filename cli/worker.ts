@@ -21,12 +21,14 @@ export interface RangeTask {
   readonly to: number;
   /** Where finds are stored as soon as they are made. */
   readonly findsDir: string;
+  /** Shared memory in which the worker says which scenario it is at. */
+  readonly at?: Int32Array;
 }
 
 export type TaskResult =
   | { readonly kind: 'done'; readonly statistics: Statistics; readonly stored: readonly KeptFind[] }
-  /** The subject or the worker is gone, or did not come to an end. */
-  | { readonly kind: 'lost'; readonly reason: string }
+  /** The subject is gone for good, at scenario `at` if it got so far. */
+  | { readonly kind: 'lost'; readonly reason: string; readonly at?: number }
   /** A mistake of ours; `report` is for whoever mends it. */
   | { readonly kind: 'broken'; readonly report: string };
 
@@ -43,6 +45,7 @@ const subjects = new Map<string, Subject>();
 export async function runTask(task: RangeTask): Promise<TaskResult> {
   const { seed, from, to } = task;
   const stored: KeptFind[] = [];
+  let at = from - 1;
   try {
     const statistics = await runRange({
       subject: await subjectOf(task.subject),
@@ -50,6 +53,11 @@ export async function runTask(task: RangeTask): Promise<TaskResult> {
       seed,
       from,
       to,
+      stop: () => {
+        at += 1;
+        if (task.at !== undefined) Atomics.store(task.at, 0, at);
+        return false;
+      },
       onFind: (find) => {
         const { index, rule, difference } = find;
         stored.push({ ...storeFind(task.findsDir, find, task.subject), index, rule, difference });
@@ -59,7 +67,7 @@ export async function runTask(task: RangeTask): Promise<TaskResult> {
   } catch (thrown) {
     if (thrown instanceof SubjectError) {
       await closeSubjects();
-      return { kind: 'lost', reason: oneLine(thrown) };
+      return { kind: 'lost', reason: oneLine(thrown), ...(at < from ? {} : { at }) };
     }
     return { kind: 'broken', report: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) };
   }
