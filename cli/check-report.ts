@@ -12,6 +12,8 @@ import { VERSION } from './package-info.ts';
 import { MAIN_SUITE, OTHERS_SHARE } from './suites.ts';
 import { alarm, count, duration, ink, percent, plural, shellWord, table } from './text.ts';
 
+const MESSAGE_MAX = 300;
+
 export interface ReportedViolation extends CountedFind {
   readonly file: string;
   /** Steps of the scenario in the file. */
@@ -210,7 +212,7 @@ function violationText(violation: ReportedViolation): string {
   const shrunk = stepsBefore === undefined ? '' : `, shrunk from ${count(stepsBefore)}`;
   return [
     `${alarm(what)}: ${difference}, suite ${property}, ${plural(times, 'scenario')}`,
-    `  ${message}`,
+    `  ${message.length <= MESSAGE_MAX ? message : `${message.slice(0, MESSAGE_MAX - 3)}...`}`,
     `  seed    ${violation.kept ? 'a kept scenario' : seedText(violation)}`,
     `  file    ${file} (${plural(steps, 'step')}${shrunk})`,
     `  replay  ${replay}`,

@@ -247,7 +247,9 @@ class CheckRun {
   async #newViolations(generated: Statistics, kept: KeptResult): Promise<ReportedViolation[]> {
     const known = new Set(kept.violations.map(({ find }) => signatureOf(find)));
     const shrinkUntilMs = this.#progress.elapsedMs + this.#options.shrinkTime;
-    const finds = generated.finds.filter((find) => !known.has(signatureOf(find)));
+    const finds = this.#suites.flatMap(({ name }) =>
+      generated.finds.filter((find) => find.property === name && !known.has(signatureOf(find))),
+    );
     const violations: ReportedViolation[] = [];
     for (const [at, find] of finds.entries()) {
       const stored = this.#files.get(signatureOf(find));

@@ -137,6 +137,8 @@ const WATCH_EVERY_MS = 250;
 /** A pool of one thread, so that it is known whose range a thread that ends was at. */
 class ThreadRunner implements Runner {
   readonly #hangMs: number;
+  #thread: TinypoolWorker | undefined;
+  #onExit: () => void = () => undefined;
   readonly #pool = new Tinypool({
     filename: workerFile(),
     name: 'runTask',
@@ -161,7 +163,13 @@ class ThreadRunner implements Runner {
     const result = this.#pool.run({ ...task, at }, { signal: end.signal }) as Promise<TaskResult>;
     // Tinypool does not tell of a thread that ends by itself, and there is one only once a task has been given.
     const thread: TinypoolWorker | undefined = this.#pool.threads[0];
-    thread?.once('exit', () => lose('the worker ended'));
+    this.#onExit = () => lose('the worker ended');
+    if (thread !== undefined && thread !== this.#thread) {
+      this.#thread = thread;
+      thread.once('exit', () => {
+        if (thread === this.#thread) this.#onExit();
+      });
+    }
     try {
       return unlessBroken(await result);
     } catch (thrown) {

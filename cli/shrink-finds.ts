@@ -46,7 +46,9 @@ export async function shrinkFind(
     return true;
   };
   const keep = (best: Scenario): void => {
-    if (latest !== undefined) replaceFind(path, { ...find, message: latest.message }, subject.name, best);
+    if (latest === undefined) return;
+    const { step, observed, permitted } = latest;
+    replaceFind(path, { ...find, step, observed, permitted }, subject.name, best);
   };
 
   const stepsBefore = found.steps.length;

@@ -32,7 +32,13 @@ export interface StoredFind {
 }
 
 /** What `why` of a stored find says: what is wrong, seen on which subject, and how to get back to the start. */
-export type FindNote = Pick<Find, 'property' | 'rule' | 'difference' | 'seed' | 'index' | 'message'>;
+export type FindNote = Pick<
+  Find,
+  'property' | 'rule' | 'difference' | 'seed' | 'index' | 'step' | 'observed' | 'permitted'
+>;
+
+/** Longer observations are cut in `why`; replaying shows the whole. */
+const WHY_PART_MAX = 100;
 
 /** `judged:1:4711`: names a generated scenario for ever. */
 export function seedText(find: Pick<Find, 'property' | 'seed' | 'index'>): string {
@@ -51,8 +57,18 @@ export function storeFind(dir: string, find: Find, subject: string): StoredFind 
 
 /** Puts a scenario that fails in the same way in the place of a stored one. */
 export function replaceFind(path: string, note: FindNote, subject: string, scenario: Scenario): void {
-  const why = `${note.property}: ${note.message} (subject ${subject}, found as ${seedText(note)})`;
-  writeWhole(path, formatScenario({ ...scenario, why: why.replace(/\s+/g, ' ') }));
+  writeWhole(path, formatScenario({ ...scenario, why: whyOf(note, subject) }));
+}
+
+function whyOf({ property, rule, difference, step, observed, permitted, ...note }: FindNote, subject: string): string {
+  const what = `${property}: ${rule} ${difference} at step ${step}`;
+  const outcomes = `observed ${cut(observed)}, permitted ${cut(permitted.join(' or ') || 'nothing')}`;
+  const origin = `subject ${subject}, found as ${seedText({ property, ...note })}`;
+  return `${what}: ${outcomes} (${origin})`.replace(/\s+/g, ' ');
+}
+
+function cut(text: string): string {
+  return text.length <= WHY_PART_MAX ? text : `${text.slice(0, WHY_PART_MAX - 3)}...`;
 }
 
 /** Takes away a find that another one of the same signature stands for. */
