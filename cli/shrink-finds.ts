@@ -58,6 +58,7 @@ export async function shrinkFind(
   }
   keep(start);
   let violated = latest;
+  if (timeMs <= 0) return { scenario: start, violated, stepsBefore, complete: false };
   const { scenario, complete } = await minimize(start, stillFails, {
     timeMs,
     onBest: (best) => {

@@ -84,9 +84,10 @@ function stepLines({ scenario, result }: Replayed, room: number): string[] {
   const failing = result.kind === 'violation' ? result.step : undefined;
   const seen = observedByStep(scenario, program, trace);
   const end = failing === undefined ? scenario.steps.length : failing + 1;
+  const failingObserved = result.kind === 'violation' ? result.observed : undefined;
   const lines = scenario.steps.slice(0, end).map((step, index) => {
     const mark = index === failing ? '>' : ' ';
-    const observed = index === failing && result.kind === 'violation' ? result.observed : seen.get(index);
+    const observed = index === failing && step.do !== 'events' ? failingObserved : seen.get(index);
     const text = cut(
       `${mark} ${String(index).padStart(3)}  ${printStep(step)}${observed === undefined ? '' : `  -> ${observed}`}`,
     );
