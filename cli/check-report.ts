@@ -12,10 +12,13 @@ import { VERSION } from './package-info.ts';
 import { MAIN_SUITE, OTHERS_SHARE } from './suites.ts';
 import { alarm, count, duration, ink, percent, plural, shellWord, table } from './text.ts';
 
-const MESSAGE_MAX = 300;
+/** Longer observations are cut; replaying shows the whole. */
+const OBSERVED_MAX = 120;
 
 export interface ReportedViolation extends CountedFind {
   readonly file: string;
+  /** The step that fails, in words, after a comma; empty where there is none. */
+  readonly where: string;
   /** Steps of the scenario in the file. */
   readonly steps: number;
   /** Shown by a scenario that was kept before this run. */
@@ -205,16 +208,33 @@ function outcomesText(share: (part: number, what: string) => string, outcomes: S
 }
 
 function violationText(violation: ReportedViolation): string {
-  const { property, rule, difference, count: times, message, file, steps, stepsBefore, replay } = violation;
+  const {
+    property,
+    rule,
+    difference,
+    count: times,
+    step,
+    where,
+    observed,
+    permitted,
+    file,
+    steps,
+    stepsBefore,
+    replay,
+  } = violation;
   const row = isRuleId(rule) ? ruleRow(rule) : undefined;
   const named = row === undefined ? rule : `${rule}, ${row.title} (${row.section})`;
   const what = difference === 'died' ? 'THE SUBJECT DIED' : `VIOLATION of ${named}`;
   const shrunk = stepsBefore === undefined ? '' : `, shrunk from ${count(stepsBefore)}`;
   return [
     `${alarm(what)}: ${difference}, suite ${property}, ${plural(times, 'scenario')}`,
-    `  ${message.length <= MESSAGE_MAX ? message : `${message.slice(0, MESSAGE_MAX - 3)}...`}`,
+    `  step ${step}${where}: observed ${cut(observed)}, permitted ${cut(permitted.join(' or ') || 'nothing')}`,
     `  seed    ${violation.kept ? 'a kept scenario' : seedText(violation)}`,
     `  file    ${file} (${plural(steps, 'step')}${shrunk})`,
     `  replay  ${replay}`,
   ].join('\n');
+}
+
+function cut(text: string): string {
+  return text.length <= OBSERVED_MAX ? text : `${text.slice(0, OBSERVED_MAX - 3)}...`;
 }

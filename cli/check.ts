@@ -9,13 +9,16 @@ import type { CountedFind, Statistics } from '../properties/campaign.ts';
 import type { Property } from '../properties/property.ts';
 import { DEFAULT_SUITE, SUITE_NAMES } from '../properties/suites.ts';
 import { formatScenario, parseScenario } from '../scenario/json.ts';
+import { printStep } from '../scenario/print.ts';
+import type { Scenario } from '../scenario/steps.ts';
+import { SubjectError } from '../subjects/errors.ts';
 import { openSubject } from '../subjects/open.ts';
 import type { Subject } from '../subjects/subject.ts';
 import { checkDocument, checkText, rulesReached } from './check-report.ts';
 import type { CheckReport, ReportedViolation, SuiteLine } from './check-report.ts';
-import { EXIT, nowDoing, worse } from './exit.ts';
+import { EXIT, nowDoing, oneLine, worse } from './exit.ts';
 import type { ExitStatus } from './exit.ts';
-import { replayKept } from './kept.ts';
+import { readScenario, replayKept } from './kept.ts';
 import type { KeptResult } from './kept.ts';
 import {
   corpusOption,
@@ -32,6 +35,7 @@ import type { Deadly, RangeResult } from './pool.ts';
 import { Progress } from './progress.ts';
 import { replayLine } from './replay.ts';
 import { shrinkFind } from './shrink-finds.ts';
+import type { Shrunk } from './shrink-finds.ts';
 import { runsOf, ranges, suiteNamed, suitesToRun } from './suites.ts';
 import { plural } from './text.ts';
 import type { KeptFind, RangeTask } from './worker.ts';
@@ -218,7 +222,7 @@ class CheckRun {
       scenario: formatScenario(scenario),
     };
     const { path } = storeFind(this.#options.finds, find, this.#options.subject);
-    return { ...find, file: path, kept: false, steps: scenario.steps.length, ...this.#replay(path) };
+    return this.#reported(find, path, scenario, { kept: false });
   }
 
   /** Of the files of one signature the first by index stands for the others, which go. */
@@ -237,16 +241,15 @@ class CheckRun {
   }
 
   #keptViolations(kept: KeptResult): ReportedViolation[] {
-    return kept.violations.map(({ file, find }) => {
-      const steps = parseScenario(find.scenario, file).steps.length;
-      return { ...find, file, kept: true, steps, ...this.#replay(file) };
-    });
+    return kept.violations.map(({ file, find }) =>
+      this.#reported(find, file, parseScenario(find.scenario, file), { kept: true }),
+    );
   }
 
   /** Shrinks what the suites found, but for what a kept scenario shows already. */
   async #newViolations(generated: Statistics, kept: KeptResult): Promise<ReportedViolation[]> {
     const known = new Set(kept.violations.map(({ find }) => signatureOf(find)));
-    const shrinkUntilMs = this.#progress.elapsedMs + this.#options.shrinkTime;
+    const shrinkUntilMs = this.#progress.elapsedMs + (this.#interrupted ? 0 : this.#options.shrinkTime);
     const finds = this.#suites.flatMap(({ name }) =>
       generated.finds.filter((find) => find.property === name && !known.has(signatureOf(find))),
     );
@@ -262,15 +265,34 @@ class CheckRun {
   }
 
   async #shrunk(find: CountedFind, file: string, timeMs: number): Promise<ReportedViolation> {
-    const shrunk = await shrinkFind(this.#subject, suiteNamed(find.property), find, file, timeMs);
-    const again = shrunk.violated ?? { ...find, message: `${find.message} (it did not fail when run again)` };
-    const { step, message } = again;
-    const steps = shrunk.scenario.steps.length;
-    return { ...find, step, message, file, kept: false, steps, stepsBefore: shrunk.stepsBefore, ...this.#replay(file) };
+    let shrunk: Shrunk;
+    try {
+      shrunk = await shrinkFind(this.#subject, suiteNamed(find.property), find, file, timeMs);
+    } catch (thrown) {
+      if (!(thrown instanceof SubjectError)) throw thrown;
+      this.status = worse(this.status, EXIT.subject);
+      this.#progress.say(`shrinking ${seedText(find)} ended: ${oneLine(thrown)}`);
+      return this.#reported(find, file, readScenario(file), { kept: false });
+    }
+    const { scenario, stepsBefore, violated } = shrunk;
+    if (violated === undefined) {
+      const observed = `${find.observed} (not when run again)`;
+      return this.#reported({ ...find, observed }, file, scenario, { kept: false });
+    }
+    const { step, observed, permitted } = violated;
+    return this.#reported({ ...find, step, observed, permitted }, file, scenario, { kept: false, stepsBefore });
   }
 
-  #replay(file: string): { readonly replay: string } {
-    return { replay: replayLine(file, this.#options.subject) };
+  #reported(
+    find: CountedFind,
+    file: string,
+    { steps }: Scenario,
+    how: Pick<ReportedViolation, 'kept' | 'stepsBefore'>,
+  ): ReportedViolation {
+    const step = steps[find.step];
+    const where = step === undefined ? '' : `, ${printStep(step)}`;
+    const replay = replayLine(file, this.#options.subject);
+    return { ...find, where, file, steps: steps.length, replay, ...how };
   }
 }
 
