@@ -188,11 +188,17 @@ function prefetch(word0: bigint, f: Features, rules: RuleId[]): CommandOption[] 
 
 function config(f: Features, first: number, last: number, ste: boolean, rules: RuleId[]): CommandOption[] {
   if (first >= 2 ** f.sidSize) return [{ effect: NONE, rules: ['CMD-017'] }];
-  return [{ effect: { kind: 'invalidate', scope: { cache: 'config', first, last, ste, rules } }, rules }];
+  const accepted = rules.filter((rule) => rule === 'CFGI-060');
+  const effective = rules.filter((rule) => rule !== 'CFGI-060');
+  return [
+    { effect: { kind: 'invalidate', scope: { cache: 'config', first, last, ste, rules: effective } }, rules: accepted },
+  ];
 }
 
 function invalidate(scope: Omit<TlbScope, 'cache' | 'rules'>, rules: readonly RuleId[]): CommandOption {
-  return { effect: { kind: 'invalidate', scope: { cache: 'tlb', ...scope, rules } }, rules };
+  const accepted = rules.filter((rule) => rule === 'TLBI-031');
+  const effective = rules.filter((rule) => rule !== 'TLBI-031');
+  return { effect: { kind: 'invalidate', scope: { cache: 'tlb', ...scope, rules: effective } }, rules: accepted };
 }
 
 function tlb(
@@ -242,7 +248,7 @@ function byAddress(
 function sync(word0: bigint, f: Features): CommandOption[] {
   const cs = small(word0, 13, 12);
   if (cs === 3) return illegal('SYNC-002');
-  const rules: RuleId[] = ['SYNC-001', 'SYNC-036'];
+  const rules: RuleId[] = ['SYNC-001'];
   if (cs === 0) rules.push('SYNC-003');
   if (cs === 1) rules.push('SYNC-004');
   if (cs === 1 && !f.msi) rules.push('SYNC-008');
@@ -269,7 +275,10 @@ function span(high: number, low: number): bigint {
 function definedBits(opcode: number, f: Features, ranged: boolean): readonly [bigint, bigint] | undefined {
   const op = span(7, 0);
   const stream = span(63, 32);
-  const vmid = f.s2p ? span(47, 32) : 0n;
+  const vmid = !f.s2p ? 0n : f.vmid16 ? span(47, 32) : span(39, 32);
+  const asid = f.asid16 ? span(63, 48) : span(55, 48);
+  const stride = f.minor === 0 ? 0n : span(9, 5);
+  const msiAddress = f.minor >= 4 ? span(55, 2) : f.minor === 0 ? span(47, 2) : span(51, 2);
   // NUM, SCALE and TTL are Reserved when TG is 0 (4.4.1.1).
   const ranges = ranged ? span(24, 20) | span(16, 12) : 0n;
   const hints = ranged ? span(11, 8) : 0n;
@@ -277,7 +286,7 @@ function definedBits(opcode: number, f: Features, ranged: boolean): readonly [bi
     case 0x01:
       return [op | span(31, 10) | stream, 0n];
     case 0x02:
-      return [op | span(31, 10) | stream, span(63, 12) | span(9, 5) | span(4, 0)];
+      return [op | span(31, 10) | stream, span(63, 12) | stride | span(4, 0)];
     case 0x03:
       return [op | span(10, 10) | stream, 1n];
     case 0x04:
@@ -289,16 +298,16 @@ function definedBits(opcode: number, f: Features, ranged: boolean): readonly [bi
     case 0x10:
       return [op | vmid, 0n];
     case 0x11:
-      return [op | vmid | span(63, 48), 0n];
+      return [op | vmid | asid, 0n];
     case 0x12:
-      return [op | vmid | span(63, 48) | ranges, span(63, 12) | hints | 1n];
+      return [op | vmid | asid | ranges, span(63, 12) | hints | 1n];
     case 0x13:
       return [op | vmid | ranges, span(63, 12) | hints | 1n];
     case 0x30:
       return [op, 0n];
     case 0x46:
       // Everything that only an MSI uses is IGNORED without one (4.7.3).
-      return [op | span(13, 12) | span(23, 22) | span(27, 24) | span(63, 32), span(55, 2)];
+      return [op | span(13, 12) | span(23, 22) | span(27, 24) | span(63, 32), msiAddress];
     default:
       return undefined;
   }

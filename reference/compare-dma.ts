@@ -11,7 +11,7 @@ import { agrees, type Memory, wordsOf } from './memory.ts';
 import type { Transaction, TransactionOutcome } from './outcomes.ts';
 import type { Environment } from './progress.ts';
 import type { RuleId } from './rules/ids.ts';
-import type { MemoryWrite, State } from './state.ts';
+import type { State } from './state.ts';
 import { transactionOutcomes } from './transaction.ts';
 import type { Difference } from './verdict.ts';
 
@@ -56,12 +56,10 @@ export class DmaComparison {
       unknown ??= result.unknown;
       for (const outcome of result.outcomes) {
         outcomes.push(outcome);
-        if (!this.#agrees(action, outcome, observation)) continue;
+        if (!this.#agrees(state, action, outcome, observation)) continue;
         const next = state.copy();
         if (outcome.event !== undefined) next.events = [...next.events, outcome.event];
-        if (write && outcome.result.kind === 'access') {
-          next.writes = this.#dmaWrites(outcome, action.data);
-        }
+        if (write && outcome.result.kind === 'access') this.#write(next, outcome, action.data);
         accepted.push({ state: next, rules: [...outcome.rules, ...forgotten] });
       }
     }
@@ -72,7 +70,7 @@ export class DmaComparison {
       accepted,
       permitted: members.map((outcome) => ({ outcome: inWords(outcome), rules: outcome.rules })),
       difference: dmaDifference(members, observation),
-      rule: accepted.length > 0 ? 'STRTAB-002' : this.#broken(states, env, action, observation, members, forgotten),
+      rule: accepted.length > 0 ? 'STRTAB-002' : this.#broken(states, env, action, observation, members),
       pass: members.some((m) => m.unpredictable) ? 'unpred' : members.some((m) => m.stale) ? 'stale' : 'impdef',
     };
     return { comparison, members, unknown };
@@ -85,16 +83,18 @@ export class DmaComparison {
     action: DmaAction,
     observation: Observation,
     members: readonly TransactionOutcome[],
-    forgotten: readonly RuleId[],
   ): RuleId {
-    const invalidation = forgotten.find((rule) => rule.startsWith('TLBI-') || rule.startsWith('CFGI-'));
-    const without = states.some((state) => {
-      const remembering = state.copy();
-      remembering.invalidations = [];
-      const { outcomes } = transactionOutcomes(transactionOf(action), remembering, this.#memory, this.#f, env.now);
-      return outcomes.some((outcome) => this.#agrees(action, outcome, observation));
-    });
-    return (without ? invalidation : undefined) ?? members[0]?.rules.at(0) ?? 'STRTAB-002';
+    for (const state of states) {
+      for (const invalidation of [...state.invalidations].reverse()) {
+        const remembering = state.copy();
+        remembering.invalidations = state.invalidations.filter((other) => other !== invalidation);
+        const { outcomes } = transactionOutcomes(transactionOf(action), remembering, this.#memory, this.#f, env.now);
+        const rule = invalidation.scope.rules[0];
+        if (rule !== undefined && outcomes.some((outcome) => this.#agrees(state, action, outcome, observation)))
+          return rule;
+      }
+    }
+    return members[0]?.rules.at(0) ?? 'STRTAB-002';
   }
 
   /** Rules that what happened before this access makes it show. */
@@ -120,7 +120,7 @@ export class DmaComparison {
   }
 
   /** Whether the outcome and what the device saw may be the same thing. */
-  #agrees(action: DmaAction, outcome: TransactionOutcome, observation: Observation): boolean {
+  #agrees(state: State, action: DmaAction, outcome: TransactionOutcome, observation: Observation): boolean {
     const seen = observation.outcome;
     const { result } = outcome;
     if (seen.kind === 'value') return false;
@@ -137,23 +137,23 @@ export class DmaComparison {
     if (seen.kind === 'abort') return false;
     if (action.op === 'dma-write') return seen.kind !== 'data';
     if (seen.kind === 'done' || seen.data === undefined) return seen.kind === 'unclear';
-    return this.#holds(address, seen.data);
+    return this.#holds(state, address, seen.data);
   }
 
-  #holds(address: bigint, data: Uint8Array): boolean {
+  #holds(state: State, address: bigint, data: Uint8Array): boolean {
     return wordsOf(address, data).every(({ word, value, mask }) =>
-      this.#memory.now(word).some((content) => agrees(content, value, mask)),
+      state.content(this.#memory, word).some((content) => agrees(content, value, mask)),
     );
   }
 
-  #dmaWrites(outcome: TransactionOutcome, data: Uint8Array): MemoryWrite[] {
-    if (outcome.result.kind !== 'access' || this.#memory.backing(outcome.result.address) !== 'ram') return [];
-    return wordsOf(outcome.result.address, data).map(({ word, value, mask }) => ({
-      address: word,
-      contents: this.#memory
-        .now(word)
-        .map((old) => ({ value: (old.value & ~mask) | value, known: old.known | mask, rules: outcome.rules })),
-    }));
+  #write(state: State, outcome: TransactionOutcome, data: Uint8Array): void {
+    if (outcome.result.kind !== 'access' || this.#memory.backing(outcome.result.address) !== 'ram') return;
+    for (const { word, value, mask } of wordsOf(outcome.result.address, data)) {
+      const contents = state
+        .content(this.#memory, word)
+        .map((old) => ({ value: (old.value & ~mask) | value, known: old.known | mask, rules: outcome.rules }));
+      state.put(word, contents);
+    }
   }
 }
 

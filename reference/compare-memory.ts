@@ -1,15 +1,19 @@
 /** Judging what the CPU reads from memory. */
 import type { Action } from '../scenario/steps.ts';
 import type { Observation } from '../scenario/trace.ts';
-import { type Comparison, everyState } from './comparison.ts';
+import { type Accepted, type Comparison, everyState } from './comparison.ts';
+import { ALL_ONES, ones } from './bits.ts';
 import type { Features } from './features.ts';
 import { hex, unknownBits } from './in-words.ts';
-import { agrees, type Memory, wordsOf } from './memory.ts';
-import { eventQueue, occupancy } from './queues.ts';
+import { agrees, type Content, type Memory, wordsOf } from './memory.ts';
+import { commandQueue, eventQueue, occupancy, slotAddress } from './queues.ts';
 import type { RuleId } from './rules/ids.ts';
 import { EVENTQ_CONS, EVENTQ_PROD, EVENTQEN, type State } from './state.ts';
+import type { Permitted } from './verdict.ts';
 
-/** What the CPU reads from memory: data pages, structures, and the records of the Event queue. */
+type Words = readonly { word: bigint; value: bigint; mask: bigint }[];
+
+/** What the CPU reads from memory: data pages, structures, and the records of the Event queue, in each state as a whole. */
 export function compareMemory(
   states: readonly State[],
   memory: Memory,
@@ -19,35 +23,84 @@ export function compareMemory(
 ): Comparison {
   const { address, bytes } = action;
   const { outcome } = observation;
-  if (memory.backing(address) !== 'ram') return everyState(states, []);
+  const inRam = memory.backing(address) === 'ram' && memory.backing(address + BigInt(bytes - 1)) === 'ram';
+  if (!inRam) return everyState(states, []);
   if (outcome.kind !== 'data') {
     return { ...everyState([], []), permitted: [{ outcome: 'data', rules: [] }], difference: 'access-abort' };
   }
-  const rules: RuleId[] = [];
-  for (const { word, value, mask } of wordsOf(address, outcome.data.subarray(0, bytes))) {
-    if (states.every((state) => freeEventSlot(state, f, word))) {
-      rules.push('CMDQ-029');
-      continue;
-    }
-    const contents = memory.now(word);
-    const matching = contents.filter((content) => agrees(content, value, mask));
-    if (matching.length === 0) {
-      const smmu = contents.find((content) => content.rules.length > 0);
-      const event = smmu?.rules.some((rule) => rule.startsWith('EVT-')) ?? false;
-      return {
-        ...everyState([], []),
-        permitted: contents.map((c) => ({
-          outcome: `${hex(c.value)} at ${hex(word)}${unknownBits(c)}`,
-          rules: c.rules,
-        })),
-        difference: event ? 'event-record' : 'memory',
-        rule: smmu?.rules.at(-1) ?? 'HTTU-065',
-      };
-    }
-    memory.narrow(word, value, mask);
-    for (const content of matching) rules.push(...content.rules);
+  const words = wordsOf(address, outcome.data.subarray(0, bytes));
+  const accepted: Accepted[] = [];
+  let broken: Broken | undefined;
+  for (const state of states) {
+    const result = compareWords(state, memory, f, words);
+    if ('rules' in result) accepted.push({ state, rules: result.rules });
+    else broken ??= result;
   }
-  return everyState(states, [...rules, 'CMDQ-088', 'HTTU-065']);
+  if (accepted.length > 0 || broken === undefined) return { ...everyState(states, []), accepted };
+  return {
+    ...everyState([], []),
+    permitted: broken.permitted,
+    difference: broken.event ? 'event-record' : 'memory',
+    rule: broken.rule,
+  };
+}
+
+interface Broken {
+  readonly permitted: readonly Permitted[];
+  readonly event: boolean;
+  readonly rule: RuleId;
+}
+
+function compareWords(state: State, memory: Memory, f: Features, words: Words): { rules: RuleId[] } | Broken {
+  const rules: RuleId[] = [];
+  for (const { word, value, mask } of words) {
+    if (freeEventSlot(state, f, word)) continue;
+    const contents = state.content(memory, word);
+    const matching = contents.filter((content) => agrees(content, value, mask));
+    if (matching.length === 0) return brokenWord(word, value & mask, contents);
+    if (!state.overlay.has(word)) memory.narrow(word, value, mask);
+    else if (matching.length < contents.length) state.put(word, matching);
+    for (const content of matching) rules.push(...content.rules);
+    if (memory.walked(word)) rules.push('HTTU-065');
+    if (inCommandQueue(state, f, word)) rules.push('CMDQ-088');
+  }
+  return { rules };
+}
+
+function brokenWord(word: bigint, seen: bigint, contents: readonly Content[]): Broken {
+  const written = contents.find((content) => content.rules.length > 0);
+  const event = written?.rules.some((rule) => rule.startsWith('EVT-')) ?? false;
+  const permitted = contents.map((c) => ({
+    outcome: `${hex(c.value)} at ${hex(word)}${unknownBits(c)}`,
+    rules: c.rules,
+  }));
+  const wrong = written === undefined ? 0n : (written.value ^ seen) & written.known;
+  const cause = written?.rules[0] ?? 'HTTU-065';
+  return { permitted, event, rule: event ? brokenField(Number((word >> 3n) & 3n), wrong, cause) : cause };
+}
+
+/** The rule of the record field that the wrong bits of one of its four words lie in (7.3). */
+function brokenField(at: number, wrong: bigint, cause: RuleId): RuleId {
+  const inside = (high: number, low: number): boolean => (wrong & (ones(high - low + 1) << BigInt(low))) !== 0n;
+  switch (at) {
+    case 0:
+      if (inside(7, 0)) return cause;
+      return inside(63, 32) ? 'EVT-005' : 'EVT-002';
+    case 1:
+      if (inside(35, 35)) return 'EVT-009';
+      if (inside(34, 33)) return 'EVT-012';
+      if (inside(39, 39)) return 'EVT-018';
+      return inside(41, 40) ? 'EVT-020' : 'EVT-002';
+    case 2:
+      return (wrong & ALL_ONES) !== 0n ? 'EVT-015' : 'EVT-002';
+    default:
+      return cause;
+  }
+}
+
+function inCommandQueue(state: State, f: Features, word: bigint): boolean {
+  const queue = commandQueue(state, f);
+  return word >= queue.base && word < slotAddress(queue, 2 ** queue.log2Size - 1, 16) + 16n;
 }
 
 /** Whether a word lies in a slot of the enabled Event queue that holds no record: the SMMU may have written there already. */

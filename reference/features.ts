@@ -20,6 +20,7 @@ export interface Features {
   readonly atos: boolean;
   readonly pri: boolean;
   readonly vmw: boolean;
+  readonly vmid16: boolean;
   readonly vatos: boolean;
   readonly ttendian: number;
   readonly stallModel: number;
@@ -45,6 +46,7 @@ export interface Features {
   readonly mpam: boolean;
   readonly dpt: boolean;
   readonly s1pi: boolean;
+  readonly s2pi: boolean;
   /** Output address size in bits. */
   readonly oas: number;
   readonly gran4k: boolean;
@@ -76,6 +78,7 @@ export function features(id: IdRegisters): Features {
     atos: bit(IDR0, 15) === 1,
     pri: bit(IDR0, 16) === 1,
     vmw: bit(IDR0, 17) === 1,
+    vmid16: bit(IDR0, 18) === 1,
     vatos: bit(IDR0, 20) === 1,
     ttendian: bits(IDR0, 22, 21),
     atsRecErr: bit(IDR0, 23) === 1,
@@ -101,6 +104,7 @@ export function features(id: IdRegisters): Features {
     dpt: bit(IDR3, 15) === 1,
     epan: bit(IDR3, 17) === 1,
     s1pi: bit(IDR3, 18) === 1,
+    s2pi: bit(IDR3, 19) === 1,
     oas: OAS_BITS[bits(IDR5, 2, 0)] ?? 0,
     gran4k: bit(IDR5, 4) === 1,
     gran16k: bit(IDR5, 5) === 1,

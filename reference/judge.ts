@@ -20,7 +20,7 @@ import { type Environment, Undetermined } from './progress.ts';
 import { gbpaCases, resetState } from './reset.ts';
 import type { RuleId } from './rules/ids.ts';
 import { ruleRow } from './rules/registry.ts';
-import { advance, commit, distinct, settle, STATES_MAX } from './state-set.ts';
+import { advance, commit, cpuWrites, distinct, settle, STATES_MAX } from './state-set.ts';
 import { GBPA, SMMUEN, type State } from './state.ts';
 import type { ActionVerdict, Lint, PassKind, Verdict, Violation } from './verdict.ts';
 
@@ -29,7 +29,7 @@ export interface JudgeOptions {
   readonly explain?: boolean;
 }
 
-/** Judges what a subject did with a program. Never throws on any program or trace. */
+/** Judges what a subject did with a program. Throws only when the reference itself is at fault. */
 export function judge(program: Program, trace: Trace, options: JudgeOptions = {}): Verdict {
   return new Judge(program, trace, options.explain ?? false).run();
 }
@@ -139,9 +139,12 @@ class Judge {
     let problem: Omit<Violation, 'action'> | undefined;
     for (const state of this.#states) {
       const next = state.copy();
-      const broken = takeInterrupts(next, observation, settled, rules);
-      if (broken === undefined) states.push(next);
-      else problem ??= broken;
+      const shown = new Set<RuleId>();
+      const broken = takeInterrupts(next, observation, settled, shown);
+      if (broken === undefined) {
+        states.push(next);
+        shown.forEach((rule) => rules.add(rule));
+      } else problem ??= broken;
     }
     if (states.length === 0 && problem !== undefined) return problem;
     return { states, rules: [...rules] };
@@ -152,8 +155,7 @@ class Judge {
       case 'settle':
         return everyState(this.#states, []);
       case 'write-memory':
-        this.#memory.writeBytes(action.address, env.now, action.data);
-        return everyState(this.#states, []);
+        return this.#compareWrite(action, observation, env.now);
       case 'read-memory':
         return compareMemory(this.#states, this.#memory, this.#features, action, observation);
       case 'read-register':
@@ -170,6 +172,21 @@ class Judge {
       case 'dma-write':
         return this.#compareDma(env, action, observation);
     }
+  }
+
+  #compareWrite(action: Extract<Action, { op: 'write-memory' }>, observation: Observation, now: number): Comparison {
+    const { address, data } = action;
+    const inRam =
+      this.#memory.backing(address) === 'ram' && this.#memory.backing(address + BigInt(data.length - 1)) === 'ram';
+    if (inRam && observation.outcome.kind === 'abort') {
+      return {
+        ...everyState([], []),
+        permitted: [{ outcome: 'the write completes', rules: [] }],
+        difference: 'access-abort',
+      };
+    }
+    if (inRam) cpuWrites(this.#states, this.#memory, now, address, data);
+    return everyState(this.#states, []);
   }
 
   #compareDma(
@@ -216,6 +233,8 @@ class Judge {
   #credit(at: number, observation: Observation, comparison: Comparison, interruptRules: readonly RuleId[]): void {
     const pass: PassKind = comparison.permitted.length <= 1 ? 'forced' : comparison.pass;
     this.#passes[pass]++;
+    // Where anything is permitted nothing is shown.
+    if (this.#chaos !== undefined && !this.#explain) return;
     const rules = new Set<RuleId>(interruptRules);
     for (const accepted of comparison.accepted) for (const rule of accepted.rules) rules.add(rule);
     for (const rule of rules) this.#decisive.add(rule);

@@ -40,6 +40,7 @@ const HOLE_WORDS = Number(HOLE_BYTES >> 3n);
 
 export class Memory {
   readonly #words = new Map<number, Entry[]>();
+  readonly #walked = new Set<number>();
 
   backing(address: bigint): Backing {
     const word = Number(address >> 3n);
@@ -72,6 +73,16 @@ export class Memory {
     return result;
   }
 
+  /** A walk has read the word as a descriptor. */
+  noteWalk(address: bigint): void {
+    this.#walked.add(Number(address >> 3n));
+  }
+
+  /** Whether a walk ever read the word as a descriptor. */
+  walked(address: bigint): boolean {
+    return this.#walked.has(Number(address >> 3n));
+  }
+
   /** What the word may hold now; one member unless an earlier outcome was not observed exactly. */
   now(address: bigint): readonly Content[] {
     return this.#entries(address).at(-1)?.contents ?? [];
@@ -84,18 +95,6 @@ export class Memory {
     if (last !== undefined && sameContents(last.contents, contents)) return;
     if (last !== undefined && last.time === time) entries.pop();
     entries.push({ time, contents });
-  }
-
-  /** Writes bytes at any alignment. */
-  writeBytes(address: bigint, time: number, data: Uint8Array, rules: readonly RuleId[] = []): void {
-    for (const { word, value, mask } of wordsOf(address, data)) {
-      const merged = this.now(word).map((old) => ({
-        value: (old.value & ~mask) | value,
-        known: old.known | mask,
-        rules,
-      }));
-      this.write(word, time, merged);
-    }
   }
 
   /** An observation showed what the word holds: forget the contents that disagree. `seen` counts under `mask`. */
@@ -143,7 +142,8 @@ export function wordsOf(address: bigint, data: Uint8Array): { word: bigint; valu
   return result;
 }
 
-function sameContents(a: readonly Content[], b: readonly Content[]): boolean {
+/** Whether a word holds the same in two places. */
+export function sameContents(a: readonly Content[], b: readonly Content[]): boolean {
   return (
     a.length === b.length && a.every((content, i) => content.value === b[i]?.value && content.known === b[i].known)
   );

@@ -20,6 +20,7 @@ import {
   CMDQEN,
   CR0,
   CR0ACK,
+  EVENTQ_BASE,
   EVENTQ_CONS,
   EVENTQ_PROD,
   EVENTQEN,
@@ -30,6 +31,7 @@ import {
   IRQ_CTRLACK,
   IRQEN_EVENTQ,
   IRQEN_GERROR,
+  IRQEN_PRIQ,
   SMMUEN,
   type State,
   STRTAB_BASE,
@@ -46,9 +48,21 @@ export interface Environment extends Context {
 /** The reference cannot say: the scenario left what it covers. */
 export class Undetermined extends Error {}
 
+/** Rules that show when a transaction breaks several at once (7.3.22). */
+const PRIORITY: ReadonlySet<RuleId> = new Set<RuleId>([
+  'EVT-186',
+  'EVT-191',
+  'EVT-192',
+  'EVT-194',
+  'EVT-196',
+  'EVT-197',
+  'WALK-127',
+]);
 const COMMAND_BYTES = 16;
 const EVENT_BYTES = 32;
 const ENABLES = [SMMUEN, EVENTQEN, CMDQEN];
+/** PRIQEN, ATSCHK, VMW, DPT_WALK_EN. */
+const OTHER_FIELDS = [1 << 1, 1 << 4, 0b111 << 6, 1 << 10];
 
 /** The states that one thing happening may lead to; none when nothing is under way. */
 export function successors(state: State, env: Environment): State[] {
@@ -63,18 +77,18 @@ export function successors(state: State, env: Environment): State[] {
 function enableSteps(state: State, env: Environment): State[] {
   const result: State[] = [];
   const requested = state.word(CR0);
-  const rest = ~(SMMUEN | EVENTQEN | CMDQEN);
-  if (((requested ^ state.cr0Ack) & rest) !== 0) {
+  for (const field of OTHER_FIELDS) {
+    if (((requested ^ state.cr0Ack) & field) === 0) continue;
     const other = state.copy();
-    other.cr0InForce = ((state.cr0InForce & ~rest) | (requested & rest)) >>> 0;
-    other.cr0Ack = ((state.cr0Ack & ~rest) | (requested & rest)) >>> 0;
+    other.cr0InForce = ((state.cr0InForce & ~field) | (requested & field)) >>> 0;
+    other.cr0Ack = ((state.cr0Ack & ~field) | (requested & field)) >>> 0;
     result.push(other);
   }
   for (const enable of ENABLES) {
     if (((requested ^ state.cr0InForce) & enable) !== 0) {
       const other = state.copy();
       takeForce(other, env, enable);
-      result.push(other);
+      result.push(other, ...queueReads(other, env, enable));
     } else if (((state.cr0InForce ^ state.cr0Ack) & enable) !== 0 && mayAcknowledge(state, enable)) {
       const other = state.copy();
       acknowledge(other, enable);
@@ -94,7 +108,11 @@ function takeForce(state: State, env: Environment, enable: number): void {
       : state.tables.map((table) => (table.to === FOREVER ? { ...table, to: env.now } : table));
   }
   if (enable === CMDQEN) takeForceOfCommands(state, env, on);
-  if (enable === EVENTQEN && !on && state.events.length > 0) because(state, EVENTQ_PROD, ['ACK-024']);
+  if (enable === EVENTQEN) {
+    state.lastEvent = undefined;
+    if (!on && state.events.length > 0) because(state, EVENTQ_PROD, ['ACK-024']);
+    if (on && state.why(EVENTQ_PROD).includes('EVQ-001')) because(state, EVENTQ_PROD, ['EVQ-048']);
+  }
 }
 
 function takeForceOfCommands(state: State, env: Environment, on: boolean): void {
@@ -118,21 +136,32 @@ function takeForceOfCommands(state: State, env: Environment, on: boolean): void 
   because(state, CMDQ_CONS, why);
 }
 
+/** The SMMU may read the Event queue once it is enabled, and such a read may abort (7.2.2). */
+function queueReads(state: State, env: Environment, enable: number): State[] {
+  if (enable !== EVENTQEN || (state.cr0InForce & EVENTQEN) === 0) return [];
+  if ((state.unknown(EVENTQ_BASE) | state.unknown(EVENTQ_BASE + 4)) !== 0) return [];
+  const queue = eventQueue(state, env.features);
+  if (env.memory.backing(queue.base) !== 'hole') return [];
+  return [raise(state.copy(), GERROR_EVENTQ_ABT_ERR, ['EVQ-045', 'GERR-011'])];
+}
+
 /** EVENTQEN is acknowledged as 0 only when no committed event is outstanding; uncommitted ones are discarded (6.3.9.4). */
 function mayAcknowledge(state: State, enable: number): boolean {
   return enable !== EVENTQEN || state.events.length === 0;
 }
 
 const ACK_RULES: Readonly<Record<number, readonly [on: RuleId, off: RuleId]>> = {
-  [SMMUEN]: ['ACK-026', 'ACK-027'],
-  [EVENTQEN]: ['ACK-005', 'ACK-023'],
-  [CMDQEN]: ['CMDQ-033', 'ACK-020'],
+  [SMMUEN]: ['ACK-001', 'ACK-001'],
+  [EVENTQEN]: ['ACK-005', 'ACK-005'],
+  [CMDQEN]: ['ACK-003', 'ACK-003'],
 };
 
 function acknowledge(state: State, enable: number): void {
   state.cr0Ack = (state.cr0Ack ^ enable) >>> 0;
   const on = (state.cr0Ack & enable) !== 0;
   const why = state.why(CR0);
+  if (enable === EVENTQEN && !on) because(state, EVENTQ_PROD, ['ACK-023']);
+  if (enable === CMDQEN && !on) because(state, CMDQ_CONS, ['ACK-020']);
   const rule = ACK_RULES[enable]?.[on ? 0 : 1];
   state.change(CR0ACK, { why: rule === undefined ? why : [...why, rule] });
 }
@@ -170,19 +199,8 @@ function tableWindow(state: State, f: Features, now: number): TableWindow {
 
 function otherUpdates(state: State, env: Environment): State[] {
   const result: State[] = [];
-  if (state.word(IRQ_CTRL) !== state.irqCtrlAck) {
-    const other = state.copy();
-    const changed = state.word(IRQ_CTRL) ^ state.irqCtrlAck;
-    other.irqCtrlAck = state.word(IRQ_CTRL);
-    const why: RuleId[] = [...state.why(IRQ_CTRL)];
-    if (changed & IRQEN_EVENTQ) why.push('ACK-034');
-    if (changed & IRQEN_GERROR) why.push('ACK-036');
-    other.change(IRQ_CTRLACK, { why });
-    // What happened while a source was disabled raises nothing afterwards.
-    const enabled = changed & other.irqCtrlAck;
-    if (enabled & IRQEN_EVENTQ && state.lastEvent !== undefined) because(other, EVENTQ_PROD, ['ACK-041']);
-    if (enabled & IRQEN_GERROR && state.activeErrors() !== 0) because(other, GERROR, ['GERR-038', 'ACK-041']);
-    result.push(other);
+  for (const bit of [IRQEN_GERROR, IRQEN_PRIQ, IRQEN_EVENTQ]) {
+    if (((state.word(IRQ_CTRL) ^ state.irqCtrlAck) & bit) !== 0) result.push(acknowledgeInterrupts(state, bit));
   }
   if (state.gbpaPending !== undefined) {
     const other = state.copy();
@@ -190,6 +208,28 @@ function otherUpdates(state: State, env: Environment): State[] {
     result.push(other);
   }
   return result;
+}
+
+/** One enable of IRQ_CTRL is acknowledged (6.3.16). */
+function acknowledgeInterrupts(state: State, bit: number): State {
+  const other = state.copy();
+  other.irqCtrlAck = (state.irqCtrlAck ^ bit) >>> 0;
+  const on = (other.irqCtrlAck & bit) !== 0;
+  const line = bit === IRQEN_GERROR ? 'GERROR' : bit === IRQEN_EVENTQ ? 'EVTQ' : 'PRIQ';
+  const why: RuleId[] = [...state.why(IRQ_CTRL)];
+  if (bit === IRQEN_EVENTQ) why.push('ACK-034');
+  if (bit === IRQEN_GERROR) why.push('ACK-036');
+  other.change(IRQ_CTRLACK, { why });
+  if (!on) {
+    // No edge of the source becomes visible after the acknowledge.
+    const { [line]: _, ...rest } = other.interrupts;
+    other.interrupts = rest;
+  } else if (line === 'EVTQ' && state.word(EVENTQ_PROD) !== state.word(EVENTQ_CONS)) {
+    because(other, EVENTQ_PROD, ['ACK-041']);
+  } else if (line === 'GERROR' && state.activeErrors() !== 0) {
+    because(other, GERROR, ['GERR-038', 'ACK-041']);
+  }
+  return other;
 }
 
 function eventSteps(state: State, env: Environment): State[] {
@@ -201,8 +241,7 @@ function eventSteps(state: State, env: Environment): State[] {
 function deliver(state: State, env: Environment, event: EventRecord): State[] {
   const base = state.copy();
   base.events = state.events.slice(1);
-  if ((state.cr0InForce & EVENTQEN) === 0)
-    return [because(base, EVENTQ_PROD, ['EVQ-001', 'CMDQ-066', 'EVQ-046', 'EVQ-048'])];
+  if ((state.cr0InForce & EVENTQEN) === 0) return [because(base, EVENTQ_PROD, ['EVQ-001', 'CMDQ-066', 'EVQ-046'])];
   if ((state.activeErrors() & STOPS_EVENTS) !== 0) return [because(base, EVENTQ_PROD, ['EVQ-003', 'CMDQ-066'])];
   needKnown(state, EVENTQ_PROD, EVENTQ_CONS);
   const queue = eventQueue(state, env.features);
@@ -236,9 +275,11 @@ function deliver(state: State, env: Environment, event: EventRecord): State[] {
 
 function overflow(state: State, prod: number, cons: number): State {
   const present = ((prod ^ cons) & 0x8000_0000) !== 0;
-  if (present) return because(state, EVENTQ_PROD, ['EVQ-005', 'EVQ-026', 'EVQ-034']);
+  if (present) return because(because(state, EVENTQ_PROD, ['EVQ-005', 'EVQ-026']), GERROR, ['EVQ-034']);
   state.change(EVENTQ_PROD, { value: (prod ^ 0x8000_0000) >>> 0 });
-  return because(state, EVENTQ_PROD, ['EVQ-005', 'EVQ-025', 'EVQ-033', 'EVQ-034', 'EVQ-035', 'CMDQ-002']);
+  const rearmed = state.why(EVENTQ_CONS).filter((rule) => rule === 'EVQ-027' || rule === 'EVQ-028');
+  because(state, GERROR, ['EVQ-034']);
+  return because(state, EVENTQ_PROD, ['EVQ-005', 'EVQ-025', 'EVQ-033', 'EVQ-035', 'CMDQ-002', ...rearmed]);
 }
 
 /** Whether anything was recorded before: the queue is empty again, not still. */
@@ -253,16 +294,14 @@ function record(state: State, event: EventRecord, address: bigint, queue: QueueG
   const wasEmpty = occupancy(prod, cons, log2Size) === 0;
   const advanced = next(prod, log2Size);
   const rules: RuleId[] = ['EVQ-007', 'EVQ-036', 'EVQ-049', 'EVT-050', ...queue.rules, ...event.rules];
-  state.writes = [
-    ...state.writes,
-    ...event.words.map((value, i) => ({
-      address: address + BigInt(i * 8),
-      contents: [{ value: value & (event.known[i] ?? 0n), known: event.known[i] ?? 0n, rules }],
-    })),
-  ];
+  event.words.forEach((value, i) => {
+    const known = event.known[i] ?? 0n;
+    state.put(address + BigInt(i * 8), [{ value: value & known, known, rules }]);
+  });
   state.change(EVENTQ_PROD, { value: (((prod & 0x8000_0000) >>> 0) + advanced) >>> 0 });
   state.lastEvent = event;
-  const why: RuleId[] = ['EVQ-007', 'EVQ-037', 'EVT-037', 'CMDQ-066', ...event.rules.slice(0, 1)];
+  const why: RuleId[] = ['EVQ-007', 'EVQ-037', 'CMDQ-066', ...event.rules.slice(0, 1)];
+  if (event.rules.some((rule) => PRIORITY.has(rule))) why.push('EVT-037');
   if ((advanced & (2 ** log2Size - 1)) === 0) why.push('EVQ-008', 'CMDQ-004');
   if (log2Size === 0) why.push('EVQ-010');
   if (((prod ^ cons) & 0x8000_0000) !== 0) why.push('EVQ-029');
@@ -275,7 +314,6 @@ function record(state: State, event: EventRecord, address: bigint, queue: QueueG
     if (state.why(IRQ_CTRLACK).includes('ACK-034')) why.push('ACK-044');
   }
   if (!wasEmpty && (state.irqCtrlAck & IRQEN_EVENTQ) !== 0) why.push('EVQ-038');
-  if (event.name === 'C_BAD_STE' || event.name === 'C_BAD_CD') why.push('EVT-038');
   because(state, EVENTQ_PROD, why);
   state.drained = wasEmpty && (state.drained || prodMoved(prod, log2Size));
   if (wasEmpty && (state.irqCtrlAck & IRQEN_EVENTQ) !== 0) {
@@ -330,16 +368,18 @@ function commandSteps(state: State, env: Environment): State[] {
   const backing = env.memory.backing(address);
   if (backing === 'elsewhere') throw new Undetermined('the Command queue is outside RAM');
   if (backing === 'hole') {
-    return [commandError(state.copy(), CERROR_ABT, ['CMDQ-049', 'GERR-010'])];
+    return [commandError(state.copy(), env, CERROR_ABT, ['CMDQ-049', 'GERR-010'])];
   }
   const result: State[] = [];
-  for (const low of env.memory.now(address)) {
-    for (const high of env.memory.now(address + 8n)) {
+  for (const low of state.content(env.memory, address)) {
+    for (const high of state.content(env.memory, address + 8n)) {
       const options = commandOptions(low.value, high.value, env.features);
       if (options === undefined) throw new Undetermined(`command 0x${(low.value & 0xffn).toString(16)}`);
       for (const option of options) {
+        // A CMD_SYNC completes only when the events of terminated transactions have become visible or are lost (4.7.3).
+        if (option.effect.kind === 'sync' && state.events.length > 0) continue;
         const other = state.copy();
-        if (option.effect.kind === 'illegal') result.push(commandError(other, CERROR_ILL, option.rules));
+        if (option.effect.kind === 'illegal') result.push(commandError(other, env, CERROR_ILL, option.rules));
         else
           result.push(
             consume(
@@ -361,19 +401,23 @@ function slotRules(state: State, env: Environment, address: bigint): RuleId[] {
   const history = env.memory.held(address, -2);
   const rules: RuleId[] = [];
   if (history.length > 2) rules.push('CMDQ-025');
+  if (state.cmdqErrorAt >= 0 && (history.at(-1)?.from ?? -1) > state.cmdqErrorAt) rules.push('CMDQ-058');
   if (state.cmdqDisabledAt >= 0 && (history.at(-1)?.from ?? -1) > state.cmdqDisabledAt && history.length > 2)
     rules.push('CMDQ-063');
   return rules;
 }
 
-function commandError(state: State, code: number, rules: readonly RuleId[]): State {
+function commandError(state: State, env: Environment, code: number, rules: readonly RuleId[]): State {
   state.change(CMDQ_CONS, { value: withError(state.word(CMDQ_CONS), code) });
   state.change(CMDQ_CONS, { unknown: 0 });
   const why: RuleId[] = [...rules, 'CMDQ-047', 'CMDQ-051', 'CMDQ-053'];
-  if (state.why(CMDQ_CONS).includes('CMDQ-057')) why.push('CMDQ-060');
+  const before = state.why(CMDQ_CONS);
+  if (before.includes('CMDQ-057') && !before.includes('CMD-013')) why.push('CMDQ-060');
+  state.cmdqErrorAt = env.now;
   state.change(CMDQ_CONS, { why: why });
   state.invalidations = state.invalidations.map((i) => (i.complete ? i : { ...i, interrupted: 'CMDQ-092' }));
-  return raise(state, GERROR_CMDQ_ERR, [...rules, 'GERR-010', 'CMDQ-054', 'CMDQ-055']);
+  const queued: RuleId[] = before.includes('CMDQ-090') ? ['GERR-035'] : [];
+  return raise(state, GERROR_CMDQ_ERR, [...rules, ...queued, 'GERR-010', 'CMDQ-054', 'CMDQ-055']);
 }
 
 function consume(
@@ -401,6 +445,7 @@ function consume(
       break;
     case 'sync':
       if (state.lastEvent !== undefined) because(state, EVENTQ_PROD, ['EVQ-050']);
+      state.lastEvent = undefined;
       if (state.why(EVENTQ_PROD).some((rule) => rule === 'EVQ-001' || rule === 'EVQ-003'))
         because(state, EVENTQ_PROD, ['EVQ-051']);
       state.invalidations = prune(state.invalidations.map((i) => (i.complete ? i : { ...i, complete: true })));

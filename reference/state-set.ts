@@ -1,9 +1,10 @@
 /**
  * The set of states the programming interface may be in: how it grows with what may happen, and shrinks to what differs.
  */
-import type { Content, Memory } from './memory.ts';
+import { type Content, type Memory, sameContents, wordsOf } from './memory.ts';
 import { type Environment, successors, Undetermined } from './progress.ts';
-import type { MemoryWrite, State } from './state.ts';
+import type { State } from './state.ts';
+
 /** More possible states than this: the reference stops following them all. */
 export const STATES_MAX = 96;
 
@@ -40,26 +41,51 @@ export function settle(states: readonly State[], env: Environment): readonly Sta
   return distinct(idle);
 }
 
-/** What the SMMU wrote to memory in each possible state becomes what memory may hold. */
+/**
+ * What the states agree on in memory becomes what memory holds; what they do not agree on stays theirs, and memory may hold
+ * any of it.
+ */
 export function commit(states: readonly State[], memory: Memory, at: number): readonly State[] {
-  if (states.every((state) => state.writes.length === 0)) return states;
-  const byWord = new Map<bigint, Content[]>();
-  for (const state of states) {
-    for (const write of state.writes) if (!byWord.has(write.address)) byWord.set(write.address, []);
-  }
-  for (const [address, contents] of byWord) {
-    for (const state of states) {
-      const candidates = lastWrite(state.writes, address) ?? memory.now(address);
-      for (const content of candidates) if (!contents.some((c) => same(c, content))) contents.push(content);
+  if (states.every((state) => state.overlay.size === 0)) return states;
+  const addresses = new Set(states.flatMap((state) => [...state.overlay.keys()]));
+  const settled: bigint[] = [];
+  for (const address of addresses) {
+    const each = states.map((state) => state.content(memory, address));
+    const first = each[0] ?? [];
+    if (each.every((contents) => sameContents(contents, first))) {
+      settled.push(address);
+      memory.write(address, at, first);
+      continue;
     }
-    memory.write(address, at, contents);
+    states.forEach((state, i) => state.put(address, each[i] ?? []));
+    const any: Content[] = [];
+    for (const content of each.flat()) if (!any.some((c) => sameContents([c], [content]))) any.push(content);
+    memory.write(address, at, any);
   }
-  for (const state of states) state.writes = [];
+  if (settled.length === 0) return states;
+  for (const state of states)
+    state.overlay = new Map([...state.overlay].filter(([address]) => !settled.includes(address)));
   return distinct(states);
 }
 
+/** The CPU writes bytes, in every state. */
+export function cpuWrites(
+  states: readonly State[],
+  memory: Memory,
+  at: number,
+  address: bigint,
+  data: Uint8Array,
+): void {
+  for (const { word, value, mask } of wordsOf(address, data)) {
+    const merged = (contents: readonly Content[]): Content[] =>
+      contents.map((old) => ({ value: (old.value & ~mask) | value, known: old.known | mask, rules: [] }));
+    for (const state of states) if (state.overlay.has(word)) state.put(word, merged(state.content(memory, word)));
+    memory.write(word, at, merged(memory.now(word)));
+  }
+}
+
 function isNew(reached: Map<string, State>, state: State): boolean {
-  const key = `${state.key()}|${writesKey(state)}`;
+  const key = state.key();
   if (reached.has(key)) return false;
   reached.set(key, state);
   return true;
@@ -80,25 +106,11 @@ function inOneOrder(after: readonly State[], from: State): readonly State[] {
   return after.every(update) ? [first] : after;
 }
 
-function writesKey(state: State): string {
-  return state.writes
-    .map((write) => `${write.address}=${write.contents.map((content) => content.value).join('|')}`)
-    .join();
-}
-
-function lastWrite(writes: readonly MemoryWrite[], address: bigint): readonly Content[] | undefined {
-  return writes.findLast((write) => write.address === address)?.contents;
-}
-
-function same(a: Content, b: Content): boolean {
-  return a.value === b.value && a.known === b.known;
-}
-
 export function distinct(states: readonly State[]): State[] {
   if (states.length <= 1) return [...states];
   const byKey = new Map<string, State>();
   for (const state of states) {
-    const key = `${state.key()}|${writesKey(state)}`;
+    const key = state.key();
     if (!byKey.has(key)) byKey.set(key, state);
   }
   return [...byKey.values()];

@@ -6,7 +6,7 @@
 import type { Interrupt } from '../scenario/trace.ts';
 import type { EventRecord } from './events.ts';
 import type { Invalidation } from './invalidations.ts';
-import type { Content } from './memory.ts';
+import type { Content, Memory } from './memory.ts';
 import type { RuleId } from './rules/ids.ts';
 
 /** A Stream table that was in use while SMMUEN was 1, from action `from` until just before `to`. */
@@ -33,12 +33,6 @@ export interface DueInterrupt {
   readonly rules: readonly RuleId[];
 }
 
-export interface MemoryWrite {
-  readonly address: bigint;
-  /** One of these; several when it was not certain what the rest of the word held. */
-  readonly contents: readonly Content[];
-}
-
 /** One 32-bit register word. */
 interface Cell {
   readonly value: number;
@@ -47,6 +41,7 @@ interface Cell {
   readonly why: readonly RuleId[];
 }
 
+const NOTHING: ReadonlyMap<bigint, readonly Content[]> = new Map();
 const EMPTY: Cell = { value: 0, unknown: 0, reserved: 0, why: [] };
 
 const slots = new Map<number, number>();
@@ -69,6 +64,8 @@ export class State {
   gbpaPending: number | undefined = undefined;
   /** GERROR bits that differ from GERRORN although no error is active (6.3.20). */
   ghostErrors = 0;
+  /** The action at which a command error was last found. */
+  cmdqErrorAt = -1;
   /** The action at which CMDQEN last took force as 0. */
   cmdqDisabledAt = -1;
   /** Consumption stopped after PROD was moved illegally, until the queue is disabled (3.21.2). */
@@ -82,8 +79,8 @@ export class State {
   interrupts: Partial<Record<Interrupt, DueInterrupt>> = {};
   invalidations: readonly Invalidation[] = [];
   tables: readonly TableWindow[] = [];
-  /** What the SMMU or a device has written during the action being judged. */
-  writes: readonly MemoryWrite[] = [];
+  /** Words that hold something else in this state than in others: what the SMMU or a device wrote here (state-set.ts). */
+  overlay: ReadonlyMap<bigint, readonly Content[]> = NOTHING;
 
   copy(): State {
     const other = new State();
@@ -93,6 +90,7 @@ export class State {
     other.irqCtrlAck = this.irqCtrlAck;
     other.gbpaPending = this.gbpaPending;
     other.ghostErrors = this.ghostErrors;
+    other.cmdqErrorAt = this.cmdqErrorAt;
     other.cmdqDisabledAt = this.cmdqDisabledAt;
     other.cmdqStuck = this.cmdqStuck;
     other.events = this.events;
@@ -101,7 +99,7 @@ export class State {
     other.interrupts = this.interrupts;
     other.invalidations = this.invalidations;
     other.tables = this.tables;
-    other.writes = this.writes;
+    other.overlay = this.overlay;
     return other;
   }
 
@@ -139,6 +137,16 @@ export class State {
     this.#cells[slotOf(offset)] = { ...cell, value: cell.value >>> 0, unknown: cell.unknown >>> 0 };
   }
 
+  /** What the word of memory at an 8-byte aligned address may hold, in this state. */
+  content(memory: Memory, address: bigint): readonly Content[] {
+    return this.overlay.get(address) ?? memory.now(address);
+  }
+
+  /** Something is written to memory in this state. */
+  put(address: bigint, contents: readonly Content[]): void {
+    this.overlay = new Map(this.overlay).set(address, contents);
+  }
+
   /** A 64-bit register from its two halves. */
   double(offset: number): bigint {
     return (BigInt(this.word(offset + 4)) << 32n) | BigInt(this.word(offset));
@@ -153,15 +161,17 @@ export class State {
     return ((this.word(GERROR) ^ this.word(GERRORN)) & ~this.ghostErrors) >>> 0;
   }
 
+  /** Something happens that an edge tells of. An edge seen before does not stand for it, but one edge may stand for several. */
   due(line: Interrupt, must: boolean, rules: readonly RuleId[]): void {
     const before = this.interrupts[line];
+    const unmet = before !== undefined && before.seen === 0;
     this.interrupts = {
       ...this.interrupts,
       [line]: {
-        must: must || (before?.must ?? false),
-        max: (before?.max ?? 0) + 1,
-        seen: before?.seen ?? 0,
-        rules: before === undefined ? rules : [...before.rules, ...rules],
+        must: must || (unmet && before.must),
+        max: (before === undefined ? 0 : before.max - before.seen) + 1,
+        seen: 0,
+        rules: unmet ? [...before.rules, ...rules] : rules,
       },
     };
   }
@@ -179,8 +189,12 @@ export class State {
       this.events.map(eventKey),
       this.lastEvent === undefined ? '' : eventKey(this.lastEvent),
       Object.entries(this.interrupts).map(([line, due]) => [line, due.must, due.max, due.seen]),
-      this.invalidations.map((invalidation) => [invalidation.time, invalidation.complete]),
-      this.tables.map((table) => [table.from, table.to]),
+      this.invalidations.map(({ time, complete, scope }) => [time, complete, scope.cache, scope.rules[0]]),
+      this.tables.map((table) => [table.from, table.to, table.base.toString(), table.log2Size]),
+      [...this.overlay].map(([address, contents]) => [
+        address.toString(),
+        contents.map((c) => `${c.value}/${c.known}`),
+      ]),
     ]);
   }
 }
@@ -216,4 +230,5 @@ export const GERROR_CMDQ_ERR = 1 << 0;
 export const GERROR_EVENTQ_ABT_ERR = 1 << 2;
 
 export const IRQEN_GERROR = 1 << 0;
+export const IRQEN_PRIQ = 1 << 1;
 export const IRQEN_EVENTQ = 1 << 2;

@@ -189,6 +189,7 @@ export class Walker {
       return [{ kind: 'fault', event: 'F_WALK_EABT', fetchAddress: address, stale: path.stale, rules }];
     }
     const result: (Leaf | WalkFault)[] = [];
+    this.#memory.noteWalk(address);
     const history = this.#memory.held(address, path.since);
     for (const held of history) {
       if (held.to !== FOREVER && !seenWhileEnabled(this.#state, Math.max(held.from, path.since), held.to)) {
