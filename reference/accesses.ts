@@ -4,36 +4,74 @@
 import type { Action } from '../scenario/steps.ts';
 import type { Observation } from '../scenario/trace.ts';
 import type { Accepted, Comparison } from './comparison.ts';
-import { readWord, type ReadOption } from './register-reads.ts';
-import { type Context, idWindow } from './register-words.ts';
+import type { Features } from './features.ts';
+import { type ReadOption, readWord } from './register-reads.ts';
+import { type Context, idWindow, note, PAGE1 } from './register-words.ts';
 import { writeWord } from './register-writes.ts';
 import type { RuleId } from './rules/ids.ts';
-import { CMDQ_BASE, CMDQ_CONS, CR0ACK, EVENTQ_BASE, EVENTQ_PROD, SMMUEN, type State, STRTAB_BASE } from './state.ts';
+import {
+  STRTAB_BASE_CFG,
+  GERRORN,
+  CMDQ_BASE,
+  CMDQ_CONS,
+  CMDQ_PROD,
+  CR0,
+  CR0ACK,
+  CR1,
+  CR2,
+  EVENTQ_BASE,
+  EVENTQ_CONS,
+  EVENTQ_PROD,
+  GBPA,
+  IRQ_CTRL,
+  SMMUEN,
+  type State,
+  STRTAB_BASE,
+} from './state.ts';
 import type { Permitted } from './verdict.ts';
 
 type RegisterAction = Extract<Action, { op: 'read-register' | 'write-register' }>;
 
-/** 64-bit registers (6.2.1): the lower word's offset. */
-const DOUBLE = new Set([
-  STRTAB_BASE,
-  CMDQ_BASE,
-  EVENTQ_BASE,
-  0x30,
-  0x68,
-  0xb0,
-  0xc0,
-  0xd0,
-  0x108,
-  0x110,
-  0x118,
-  0x200,
-  0x210,
-]);
+/** Whether the word at `offset` begins a 64-bit register that the implementation has (6.2.1). */
+function beginsDouble(offset: number, f: Features): boolean {
+  switch (offset % 0x8000) {
+    case STRTAB_BASE:
+    case CMDQ_BASE:
+    case EVENTQ_BASE:
+      return true;
+    case 0x30:
+      return f.s2pi;
+    case 0x68:
+    case 0xb0:
+      return f.msi;
+    case 0xc0:
+      return f.pri;
+    case 0xd0:
+      return f.pri && f.msi;
+    case 0x108:
+    case 0x110:
+    case 0x118:
+      return f.atos;
+    case 0x200:
+    case 0x210:
+      return f.dpt;
+    default:
+      return false;
+  }
+}
 
 interface Option {
   readonly value: bigint;
   readonly known: bigint;
   readonly rules: readonly RuleId[];
+  /** Reserved bits that software wrote as 1, and the rules shown if they read as zero all the same. */
+  readonly reserved: bigint;
+  readonly reservedRules: readonly RuleId[];
+}
+
+/** An option with nothing to say of Reserved bits. */
+function option(value: bigint, known: bigint, rules: readonly RuleId[]): Option {
+  return { value, known, rules, reserved: 0n, reservedRules: [] };
 }
 
 export function judgeRegisterAccess(
@@ -47,13 +85,17 @@ export function judgeRegisterAccess(
     : judgeWrite(states, context, action, observation);
 }
 
-type Shape = 'word' | 'double' | 'pair' | 'illegal';
+type Shape = 'word' | 'double' | 'pair' | 'illegal' | 'beyond';
 
-function shape(offset: number, bytes: number): Shape {
+/** The SMMU occupies two pages when it has none of the optional ones (6.1); of what follows nothing is known. */
+const END = 2 * PAGE1;
+
+function shape(offset: number, bytes: number, f: Features): Shape {
+  if (offset >= END) return 'beyond';
   if (offset % bytes !== 0) return 'illegal';
   if (bytes === 4) return 'word';
   if (bytes !== 8) return 'illegal';
-  return DOUBLE.has(offset % 0x8000) && offset < 0x10000 ? 'double' : 'pair';
+  return offset < PAGE1 && beginsDouble(offset, f) ? 'double' : 'pair';
 }
 
 function illegalRule(offset: number, bytes: number): RuleId {
@@ -67,12 +109,12 @@ function judgeRead(
   observation: Observation,
 ): Comparison {
   const { offset, bytes } = action;
-  const kind = shape(offset, bytes);
+  const kind = shape(offset, bytes, context.features);
   const accepted: Accepted[] = [];
   const permitted = new Map<string, Permitted>();
   const { outcome } = observation;
   const abortRule: RuleId | undefined =
-    kind === 'illegal' ? illegalRule(offset, bytes) : kind === 'pair' ? 'REG-010' : undefined;
+    kind === 'illegal' ? illegalRule(offset, bytes) : kind === 'pair' || kind === 'beyond' ? 'REG-010' : undefined;
   for (const state of states) {
     if (abortRule !== undefined) {
       permitted.set('abort', { outcome: 'abort', rules: [abortRule] });
@@ -82,7 +124,8 @@ function judgeRead(
       const text = `${hex(option.value & option.known)}${option.known === full(bytes) ? '' : ` (known bits ${hex(option.known)})`}`;
       permitted.set(text, { outcome: text, rules: option.rules });
       if (outcome.kind !== 'value' || ((outcome.value ^ option.value) & option.known) !== 0n) continue;
-      accepted.push({ state: learnt(state, action, outcome.value), rules: option.rules });
+      const shown = (outcome.value & option.reserved) === 0n ? option.reservedRules : [];
+      accepted.push({ state: learnt(state, action, outcome.value), rules: [...option.rules, ...shown] });
     }
   }
   const members = [...permitted.values()];
@@ -130,32 +173,31 @@ function unique(accepted: readonly Accepted[]): Accepted[] {
 function readOptions(state: State, context: Context, offset: number, bytes: number, kind: Shape): Option[] {
   switch (kind) {
     case 'word':
-      return readWord(state, context, offset).map((option) =>
-        widen(option, (state.cr0InForce & SMMUEN) === 0 ? ['REG-001', 'REG-018', 'INIT-046'] : ['REG-001', 'REG-018']),
-      );
+      return readWord(state, context, offset).map((word) => widen(word, wordRules(state, context, offset)));
     case 'double':
       return both(state, context, offset, ['REG-003', 'REG-006']);
     case 'pair':
       return [
         ...both(state, context, offset, ['REG-010']),
-        { value: 0n, known: full(8), rules: ['REG-010'] },
-        ...readWord(state, context, offset).map((option) => ({
-          ...widen(option, ['REG-010']),
-          known: wide(option.known) | HIGH,
-        })),
-        ...readWord(state, context, offset + 4).map((option) => ({
-          value: BigInt(option.value >>> 0) << 32n,
-          known: (wide(option.known) << 32n) | LOW,
-          rules: ['REG-010' as const],
-        })),
+        option(0n, full(8), ['REG-010']),
+        ...readWord(state, context, offset).map((low) => option(wide(low.value), wide(low.known) | HIGH, ['REG-010'])),
+        ...readWord(state, context, offset + 4).map((high) =>
+          option(wide(high.value) << 32n, (wide(high.known) << 32n) | LOW, ['REG-010']),
+        ),
       ];
+    case 'beyond':
+      return [option(0n, 0n, [])];
     case 'illegal':
       // RAZ, or UNKNOWN; an implementation may also support the size.
-      return [
-        { value: 0n, known: full(bytes), rules: [illegalRule(offset, bytes)] },
-        { value: 0n, known: 0n, rules: [illegalRule(offset, bytes)] },
-      ];
+      return [option(0n, full(bytes), [illegalRule(offset, bytes)]), option(0n, 0n, [illegalRule(offset, bytes)])];
   }
+}
+
+/** A word read alone: a register, or one half of one. */
+function wordRules(state: State, context: Context, offset: number): RuleId[] {
+  const half = beginsDouble(offset - (offset % 8), context.features);
+  const disabled: RuleId[] = (state.cr0InForce & SMMUEN) === 0 ? ['INIT-046'] : [];
+  return [half ? 'REG-002' : 'REG-001', 'REG-018', ...disabled];
 }
 
 const LOW = 0xffff_ffffn;
@@ -165,8 +207,14 @@ function wide(word: number): bigint {
   return BigInt(word >>> 0);
 }
 
-function widen(option: ReadOption, rules: readonly RuleId[]): Option {
-  return { value: wide(option.value), known: wide(option.known), rules: [...rules, ...option.rules] };
+function widen(word: ReadOption, rules: readonly RuleId[]): Option {
+  return {
+    value: wide(word.value),
+    known: wide(word.known),
+    rules: [...rules, ...word.rules],
+    reserved: wide(word.reserved?.bits ?? 0),
+    reservedRules: word.reserved?.rules ?? [],
+  };
 }
 
 function both(state: State, context: Context, offset: number, rules: readonly RuleId[]): Option[] {
@@ -177,6 +225,8 @@ function both(state: State, context: Context, offset: number, rules: readonly Ru
         value: wide(low.value) | (wide(high.value) << 32n),
         known: wide(low.known) | (wide(high.known) << 32n),
         rules: [...rules, ...low.rules, ...high.rules],
+        reserved: wide(low.reserved?.bits ?? 0) | (wide(high.reserved?.bits ?? 0) << 32n),
+        reservedRules: [...(low.reserved?.rules ?? []), ...(high.reserved?.rules ?? [])],
       });
     }
   }
@@ -190,25 +240,26 @@ function judgeWrite(
   observation: Observation,
 ): { comparison: Comparison; chaos?: string } {
   const { offset, bytes, value } = action;
-  const kind = shape(offset, bytes);
+  const kind = shape(offset, bytes, context.features);
   const aborted = observation.outcome.kind === 'abort';
   const accepted: Accepted[] = [];
   let chaos: string | undefined;
-  const rules: RuleId[] = kind === 'illegal' ? [illegalRule(offset, bytes)] : kind === 'pair' ? ['REG-010'] : [];
-  if (aborted && rules.length === 0) {
+  const odd: RuleId | undefined =
+    kind === 'illegal' ? illegalRule(offset, bytes) : kind === 'pair' ? 'REG-010' : undefined;
+  if (aborted && odd === undefined && kind !== 'beyond') {
     return { comparison: comparison([], [{ outcome: 'the write completes', rules: ['REG-001'] }]) };
   }
   const low = Number(value & LOW);
   const high = Number((value >> 32n) & LOW);
   for (const state of states) {
-    const next: State[] = aborted || kind === 'pair' || kind === 'illegal' ? [state] : [];
+    const next: State[] = kind === 'word' || kind === 'double' ? [] : [state];
     const attempt = (writes: readonly (readonly [number, number])[]): void => {
       let reached: State[] = [state];
       for (const [at, word] of writes) {
         reached = reached.flatMap((s) => {
           const result = writeWord(s, context, at, word);
           chaos ??= result.chaos;
-          return result.states;
+          return result.states.map((after) => halves(after, s, context, at, kind));
         });
       }
       next.push(...reached);
@@ -228,11 +279,56 @@ function judgeWrite(
         attempt([[offset, low]]);
         attempt([[offset + 4, high]]);
       }
-      if (kind === 'illegal') chaos ??= 'a register access of an unsupported size or alignment';
+      if (kind === 'illegal') chaos ??= spoilt(state, next, offset, bytes);
     }
-    for (const s of next) accepted.push({ state: s, rules });
+    for (const s of next) accepted.push({ state: s, rules: odd === undefined ? [] : [odd] });
   }
   return { comparison: comparison(accepted, []), ...(chaos === undefined ? {} : { chaos }) };
+}
+
+/** Notes on a word of a 64-bit register that it was written whole, or half by half. */
+function halves(after: State, before: State, context: Context, at: number, kind: Shape): State {
+  const base = at - (at % 8);
+  if (after === before || at >= PAGE1 || !beginsDouble(base, context.features)) return after;
+  const ignored = after.word(at) === before.word(at) && after.why(at).some((rule) => GUARDED.has(rule));
+  const rules: RuleId[] = kind === 'double' ? ['REG-003'] : ignored ? ['REG-005'] : ['REG-002', 'REG-004'];
+  for (const rule of rules) note(after, at, rule);
+  if (kind === 'word') note(after, at ^ 4, ignored ? 'REG-005' : 'REG-004');
+  return after;
+}
+
+const GUARDED: ReadonlySet<RuleId> = new Set<RuleId>(['REG-265', 'REG-294', 'REG-332']);
+
+/** Registers that only hold what is written to them while nothing uses them. */
+const PASSIVE: ReadonlySet<number> = new Set([
+  CR1,
+  CR2,
+  STRTAB_BASE,
+  STRTAB_BASE + 4,
+  STRTAB_BASE_CFG,
+  CMDQ_BASE,
+  CMDQ_BASE + 4,
+  CMDQ_CONS,
+  EVENTQ_BASE,
+  EVENTQ_BASE + 4,
+  EVENTQ_PROD,
+]);
+const ACTIVE: ReadonlySet<number> = new Set([CR0, GBPA, IRQ_CTRL, GERRORN, CMDQ_PROD, EVENTQ_CONS]);
+
+/** An illegal write may leave any value in the registers it spans, and in no others (6.2). */
+function spoilt(state: State, next: State[], offset: number, bytes: number): string | undefined {
+  const unknown = state.copy();
+  let touched = false;
+  for (let word = offset - (offset % 4); word < offset + bytes; word += 4) {
+    if (ACTIVE.has(word) || (PASSIVE.has(word) && state.cr0Ack !== 0)) {
+      return 'a register access of an unsupported size or alignment';
+    }
+    if (!PASSIVE.has(word)) continue;
+    unknown.change(word, { unknown: 0xffff_ffff });
+    touched = true;
+  }
+  if (touched) next.push(unknown);
+  return undefined;
 }
 
 function comparison(accepted: readonly Accepted[], permitted: readonly Permitted[]): Comparison {

@@ -8,7 +8,7 @@ import { hex, unknownBits } from './in-words.ts';
 import { agrees, type Content, type Memory, wordsOf } from './memory.ts';
 import { commandQueue, eventQueue, occupancy, slotAddress } from './queues.ts';
 import type { RuleId } from './rules/ids.ts';
-import { EVENTQ_CONS, EVENTQ_PROD, EVENTQEN, type State } from './state.ts';
+import { CMDQ_BASE, EVENTQ_CONS, EVENTQ_PROD, EVENTQEN, type State } from './state.ts';
 import type { Permitted } from './verdict.ts';
 
 type Words = readonly { word: bigint; value: bigint; mask: bigint }[];
@@ -99,6 +99,7 @@ function brokenField(at: number, wrong: bigint, cause: RuleId): RuleId {
 }
 
 function inCommandQueue(state: State, f: Features, word: bigint): boolean {
+  if ((state.unknown(CMDQ_BASE) | state.unknown(CMDQ_BASE + 4)) !== 0) return false;
   const queue = commandQueue(state, f);
   return word >= queue.base && word < slotAddress(queue, 2 ** queue.log2Size - 1, 16) + 16n;
 }

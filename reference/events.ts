@@ -69,6 +69,8 @@ export interface EventRecord {
   readonly words: readonly bigint[];
   readonly known: readonly bigint[];
   readonly rules: readonly RuleId[];
+  /** The rule that made the event happen. */
+  readonly cause: RuleId;
   /** Whether the architecture lets it be merged with an identical one (7.3.1). */
   readonly mergeable: RuleId | undefined;
 }
@@ -91,13 +93,14 @@ const WITH_ACCESS: ReadonlySet<EventName> = new Set([
  * The record of a stage 1 event, or of one before translation.
  * @param fetchAddress physical address of the fetch that aborted, for the F_*_FETCH and F_WALK_EABT events
  * @param oas output address size in bits: FetchAddr bits above it may be zero or UNKNOWN (7.3.4)
+ * @param cause the rule that made the event happen
  * @param mergeable the rule of 7.3.1 that lets this event be merged, if one does
  */
 export function eventRecord(
   name: EventName,
   source: EventSource,
   oas: number,
-  options: { fetchAddress?: bigint; mergeable?: RuleId | undefined } = {},
+  options: { cause: RuleId; fetchAddress?: bigint; mergeable?: RuleId | undefined },
 ): EventRecord {
   const words: [bigint, bigint, bigint, bigint] = [0n, 0n, 0n, 0n];
   const known: [bigint, bigint, bigint, bigint] = [ones(64), ones(64), ones(64), ones(64)];
@@ -162,5 +165,5 @@ export function eventRecord(
     known[3] &= ~(ones(56 - oas) << BigInt(oas));
     rules.push('EVT-073');
   }
-  return { name, words, known, rules, mergeable: options.mergeable };
+  return { name, words, known, rules, cause: options.cause, mergeable: options.mergeable };
 }

@@ -42,19 +42,20 @@ export function guarded(
   if (preset) return { states: [state] };
   const guard = guardState(state, enable);
   if (guard === 'open') return single(state, take);
+  // A write of what the register holds already shows nothing.
+  const applied = state.copy();
+  take(applied);
+  const same = guardedWords(enable).every((offset) => applied.word(offset) === state.word(offset));
+  if (same && f.minor >= 2) return { states: [state] };
   const registerRule = guard === 'closed' ? rules[0] : rules[1];
   const transition: RuleId[] = guard === 'closed' ? [] : [(state.word(CR0) & enable) === 0 ? 'ACK-059' : 'ACK-060'];
   if (f.minor >= 2) {
     return single(state, (s) => {
       for (const offset of guardedWords(enable)) {
-        const half: RuleId[] =
-          offset === STRTAB_BASE_CFG || offset === CMDQ_CONS || offset === EVENTQ_PROD ? [] : ['REG-005'];
-        [registerRule, ...transition, ...half].forEach((rule) => note(s, offset, rule));
+        [registerRule, ...transition].forEach((rule) => note(s, offset, rule));
       }
     });
   }
-  const applied = state.copy();
-  take(applied);
   const states = [state, applied].map((s) => {
     const next = s.copy();
     for (const offset of guardedWords(enable)) note(next, offset, rules[2]);

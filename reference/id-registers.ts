@@ -49,13 +49,11 @@ function idr0(f: Features, value: number): IdRule[] {
     demand('REG-029', true, f.ttendian !== 1, 'TTENDIAN is not 0b01'),
     demand('REG-033', !f.s2p, !f.vmw, 'VMW is 0 without stage 2'),
     demand('REG-034', !f.ats, !f.pri, 'PRI is 0 without ATS'),
-    demand('REG-038', true, true, 'MSIs or wired interrupts'),
     demand('REG-039', !f.ats || !f.s1p || !f.s2p, bit(value, 11) === 0, 'NS1ATS is 0 without ATS and both stages'),
     demand('REG-040', !f.s1p || !f.s2p, !f.hyp, 'Hyp is 0 without both stages'),
     demand('REG-041', f.s1p && f.s2p && f.minor >= 2, f.hyp, 'Hyp is 1 from SMMUv3.2 with both stages'),
     demand('REG-043', true, f.ttf !== 0, 'TTF is not 0b00'),
     demand('REG-047', true, f.s1p || f.s2p, 'at least one stage'),
-    demand('STALL-023', true, true, 'STALL_MODEL is the physical capability'),
   ];
 }
 
@@ -109,7 +107,6 @@ function idr5(f: Features, value: number): IdRule[] {
     ),
     demand('REG-081', (f.ttf & 1) === 1, f.gran4k, 'GRAN4K is 1 with VMSAv8-32 LPAE'),
     demand('REG-082', true, f.gran4k || f.gran16k || f.gran64k, 'at least one granule'),
-    demand('REG-085', f.stallModel === 1, bits(value, 31, 16) === 0, 'STALL_MAX is 0 without stalls'),
   ];
 }
 

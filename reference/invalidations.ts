@@ -33,6 +33,8 @@ export interface Invalidation {
   /** The action during which its command was consumed. */
   readonly time: number;
   readonly complete: boolean;
+  /** The action during which a CMD_SYNC completed it. */
+  readonly completedAt?: number;
   readonly scope: ConfigScope | TlbScope;
   /** Command errors or a disabled queue came between it and the CMD_SYNC. */
   readonly interrupted?: RuleId;
@@ -84,9 +86,9 @@ export function reachesTlb(scope: TlbScope, entry: TlbEntry): Reach {
   }
   if (scope.ttl !== 0 && entry.level !== scope.ttl) return { reached: false, rules: ['TLBI-111'] };
   const rules: RuleId[] = [...scope.rules];
-  if (entry.global && scope.asid !== undefined && entry.asid !== scope.asid) rules.push('TLBI-040', 'TLBI-041');
+  if (entry.global && scope.asid !== undefined && entry.asid !== scope.asid) rules.push('TLBI-040');
   if (entry.first !== scope.range.first) rules.push('TLBI-048');
-  if (entry.level < 3) rules.push('TLBI-049');
+  if (entry.level < 3 && entry.first !== scope.range.first) rules.push('TLBI-049');
   return { reached: true, rules };
 }
 
@@ -145,5 +147,32 @@ export function stillUsed(invalidations: readonly Invalidation[], streamId: numb
     ({ complete, time, scope }) =>
       complete && time >= replaced && scope.cache === 'config' && reachesConfig(scope, streamId, 'CD').reached,
   );
-  return first?.time ?? Number.POSITIVE_INFINITY;
+  // Nothing orders its effect before that CMD_SYNC (4.7.3).
+  return first?.completedAt ?? Number.POSITIVE_INFINITY;
+}
+
+/** The action at which the latest completed invalidation of every translation was consumed; -1 when there was none. */
+export function allTlbHorizon(invalidations: readonly Invalidation[]): number {
+  const all = invalidations.findLast(
+    ({ complete, scope }) => complete && scope.cache === 'tlb' && scope.asid === undefined && scope.range === undefined,
+  );
+  return all?.time ?? -1;
+}
+
+/** Whether a completed invalidation of a stream's structure was consumed in a span of actions. */
+export function invalidatedBetween(
+  invalidations: readonly Invalidation[],
+  streamId: number,
+  structure: 'STE' | 'CD',
+  from: number,
+  to: number,
+): boolean {
+  return invalidations.some(
+    ({ complete, time, scope }) =>
+      complete &&
+      time >= from &&
+      time <= to &&
+      scope.cache === 'config' &&
+      reachesConfig(scope, streamId, structure).reached,
+  );
 }

@@ -4,6 +4,7 @@
  * It is an acceptor. It holds the set of states the programming interface may be in, lets each do what it may, and keeps
  * those that agree with the observation. None left is a violation.
  */
+import { Undetermined } from './undetermined.ts';
 import type { Action, Program } from '../scenario/steps.ts';
 import type { Observation, Trace } from '../scenario/trace.ts';
 import { judgeRegisterAccess } from './accesses.ts';
@@ -16,7 +17,7 @@ import { inWords, observed } from './in-words.ts';
 import { takeInterrupts } from './interrupts.ts';
 import { Memory } from './memory.ts';
 import type { TransactionOutcome } from './outcomes.ts';
-import { type Environment, Undetermined } from './progress.ts';
+import { type Environment } from './progress.ts';
 import { gbpaCases, resetState } from './reset.ts';
 import type { RuleId } from './rules/ids.ts';
 import { ruleRow } from './rules/registry.ts';

@@ -2,11 +2,12 @@
  * Looking an address up (3.4, 3.17, 5.5): a fresh walk with the stream's own CD, or what earlier walks of any stream with a
  * matching tag may have left in the TLB; then permissions, and how a fault terminates.
  */
+import { Undetermined } from './undetermined.ts';
 import { field } from './bits.ts';
 import { type Cd, judgeCd } from './cd.ts';
 import { type EventName, eventRecord, type EventSource } from './events.ts';
 import type { Features } from './features.ts';
-import { stillUsed } from './invalidations.ts';
+import { allTlbHorizon, configHorizon, stillUsed } from './invalidations.ts';
 import { FOREVER, type Memory } from './memory.ts';
 import { ABORT, type Outcomes } from './outcomes.ts';
 import { checkPermission } from './permissions.ts';
@@ -22,6 +23,8 @@ export interface Context {
   readonly key: string;
   readonly root: Root;
 }
+
+const CONTEXTS_MAX = 64;
 
 export class Lookup {
   readonly #out: Outcomes;
@@ -45,37 +48,47 @@ export class Lookup {
    */
   contexts(): Context[] {
     if (this.#horizon !== undefined) return [];
-    const contexts: Context[] = [];
-    const streams = new Set<number>();
-    const visited = new Set<string>();
-    for (const table of this.#state.tables) {
-      const key = `${table.base}:${table.log2Size}`;
-      if (!table.linear || visited.has(key)) continue;
-      visited.add(key);
-      for (let streamId = 0; streamId < 2 ** table.log2Size; streamId++) {
-        if (this.#memory.everWritten(table.base + BigInt(streamId) * 64n)) streams.add(streamId);
-      }
-    }
-    for (const streamId of streams) {
+    const contexts = new Map<string, Context>();
+    for (const streamId of this.#streams()) {
       for (const cd of this.#contexts(streamId)) {
         const until = stillUsed(this.#state.invalidations, streamId, cd.until);
-        contexts.push({
-          streamId,
-          key: cd.structure.words.join(),
-          root: { cd: cd.structure, since: cd.since, until, own: false },
-        });
+        const key = cd.structure.words.join();
+        const known = contexts.get(`${streamId}:${key}`);
+        const root: Root = {
+          cd: cd.structure,
+          since: Math.min(cd.since, known?.root.since ?? FOREVER),
+          until: Math.max(until, known?.root.until ?? 0),
+          own: false,
+        };
+        contexts.set(`${streamId}:${key}`, { streamId, key, root });
       }
     }
-    return contexts;
+    if (contexts.size > CONTEXTS_MAX) throw new Undetermined('too many versions of one structure');
+    return [...contexts.values()];
+  }
+
+  /** Streams whose STE was ever written, in any Stream table that was in use. */
+  #streams(): Set<number> {
+    const streams = new Set<number>();
+    for (const table of this.#state.tables) {
+      if (!table.linear) continue;
+      const bytes = 64n << BigInt(table.log2Size);
+      for (const word of this.#memory.written(table.base, bytes)) streams.add(Number((word - table.base) >> 6n));
+    }
+    return streams;
   }
 
   /** Every legal CD that a stream could have used at any time. */
   #contexts(streamId: number): Fetched<Cd>[] {
-    const stes = fetchSte(this.#state, this.#memory, streamId, -1).seen.filter((ste) => {
+    // A translation that outlived everything before this can only come from a structure that some cache could still hold then.
+    const all = allTlbHorizon(this.#state.invalidations);
+    const since = (structure: 'STE' | 'CD'): number =>
+      Math.min(all, configHorizon(this.#state.invalidations, streamId, structure).time);
+    const stes = fetchSte(this.#state, this.#memory, streamId, since('STE')).seen.filter((ste) => {
       const judged = judgeSte(ste.structure, this.#f);
       return judged !== 'outside' && judged.kind === 'stage 1';
     });
-    return fetchCd(this.#state, this.#memory, streamId, stes, this.#f, -1).seen.filter((cd) => {
+    return fetchCd(this.#state, this.#memory, streamId, stes, this.#f, since('CD')).seen.filter((cd) => {
       const judged = judgeCd(cd.structure, this.#f, false);
       return judged !== 'outside' && judged.illegal === undefined;
     });
@@ -125,12 +138,15 @@ export class Lookup {
     const { address } = this.#out.transaction;
     if (root.cd.asid === cd.asid) {
       const rules = differences(root, cd);
-      return walker.walk(root, address, false).map((hit) => ({ ...hit, rules: [...hit.rules, ...rules] }));
+      return walker
+        .walk(root, address, false)
+        .filter((hit) => hit.kind === 'fault' || root.cd.aset === cd.aset || hit.readable || !isGlobal(hit))
+        .map((hit) => ({ ...hit, rules: [...hit.rules, ...rules] }));
     }
     if (root.cd.aset === cd.aset) return walker.walk(root, address, true);
-    // Entries of another ASID and ASET never match: rules for what a wrong tag would show.
-    const other = walker.walk(root, address, false).filter((hit) => hit.kind === 'leaf');
-    if (other.some((leaf) => (leaf.descriptor & (1n << 11n)) === 0n)) this.#out.forgotten.push('TLBI-147');
+    // Entries of another ASID and ASET never match; a global one is what a wrong tag would show.
+    const granule = root.cd.halves.every((half) => half.epd || (half.granule === 12 && half.txsz <= 39));
+    if (granule && walker.walk(root, address, true).length > 0) this.#out.forgotten.push('TLBI-147');
     return [];
   }
 
@@ -191,7 +207,10 @@ export class Lookup {
     const tagged =
       field(this.#out.transaction.address, 63, 56) !== 0n && field(this.#out.transaction.address, 63, 56) !== 0xffn;
     const event = cd.r
-      ? eventRecord(name, source, this.#f.oas, { mergeable: merging(ste) === undefined ? undefined : 'EVT-207' })
+      ? eventRecord(name, source, this.#f.oas, {
+          cause: rules[0] ?? rule,
+          mergeable: merging(ste) === undefined ? undefined : 'EVT-207',
+        })
       : undefined;
     const tags: RuleId[] = tagged && event !== undefined ? ['EVT-016'] : [];
     this.#out.add(cd.a ? ABORT : { kind: 'raz/wi' }, event, stale, [...rules, rule, 'EVT-049', ...tags]);
@@ -200,8 +219,13 @@ export class Lookup {
   /** Entries that disagree may be detected as a conflict (3.20.1, 3.21.1). */
   #conflict(ste: Fetched<Ste>, found: readonly (Leaf | WalkFault)[], rules: readonly RuleId[]): void {
     const leaves = found.filter((hit) => hit.kind === 'leaf');
-    const outputs = new Set(leaves.map((leaf) => leaf.outputAddress));
-    const sizes = new Set(leaves.map((leaf) => leaf.log2Bytes));
+    // A Block with nT is not cached so that it could conflict at BBML 1 (3.21.1.2).
+    const cached = leaves.filter(
+      (leaf) => !(leaf.level < 3 && this.#f.bbml === 1 && ((leaf.descriptor >> 16n) & 1n) === 1n),
+    );
+    // Output address, memory type, shareability and nG may change only through break-before-make (3.21.1.1).
+    const outputs = new Set(cached.map((leaf) => `${leaf.outputAddress}:${leaf.descriptor & 0xb1cn}`));
+    const sizes = new Set(cached.map((leaf) => leaf.log2Bytes));
     const conflicting = outputs.size > 1 || (sizes.size > 1 && this.#f.bbml < 2);
     if (!conflicting) return;
     const access = effectiveAccess(ste.structure, this.#f, this.#out.transaction);
@@ -221,6 +245,10 @@ export class Lookup {
 
 export function merging(ste: Ste): RuleId | undefined {
   return ste.mev ? 'EVT-204' : undefined;
+}
+
+function isGlobal(leaf: Leaf): boolean {
+  return (leaf.descriptor & (1n << 11n)) === 0n;
 }
 
 /** What may be remembered of a context with the same ASID, by what it configures differently (5.4.1). */

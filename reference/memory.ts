@@ -49,14 +49,15 @@ export class Memory {
     return 'elsewhere';
   }
 
-  /** Whether anything was ever written in the 64 bytes at `address`. */
-  everWritten(address: bigint): boolean {
+  /** Addresses of the words that were ever written in the `bytes` from `address` on. */
+  written(address: bigint, bytes: bigint): bigint[] {
     const first = Number(address >> 3n);
-    for (let word = first; word < first + 8; word++) {
-      const entries = this.#words.get(word);
-      if (entries !== undefined && entries.length > 1) return true;
+    const last = Number((address + bytes) >> 3n);
+    const result: bigint[] = [];
+    for (const [word, entries] of this.#words) {
+      if (word >= first && word < last && entries.length > 1) result.push(BigInt(word) << 3n);
     }
-    return false;
+    return result;
   }
 
   /** Everything the 8-byte aligned word at `address` held at some time after `since`, oldest first. */
@@ -65,7 +66,7 @@ export class Memory {
     const result: Held[] = [];
     for (let i = 0; i < entries.length; i++) {
       const to = entries[i + 1]?.time ?? FOREVER;
-      if (to <= since) continue;
+      if (to < since) continue;
       const entry = entries[i];
       if (entry === undefined) continue;
       for (const content of entry.contents) result.push({ value: content.value, from: entry.time, to });

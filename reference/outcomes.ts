@@ -86,7 +86,7 @@ export class Outcomes {
       event,
       stale,
       unpredictable,
-      rules: event === undefined ? rules : [...rules, ...event.rules],
+      rules,
     });
   }
 
@@ -103,6 +103,7 @@ export class Outcomes {
       this.source(this.transaction.privileged, this.transaction.instruction && !this.transaction.write);
     const record = eventRecord(name, source, this.#f.oas, {
       ...(options.fetchAddress === undefined ? {} : { fetchAddress: options.fetchAddress }),
+      cause: rules[0] ?? 'STRTAB-038',
       mergeable: options.mergeable,
     });
     const config: RuleId[] = name.startsWith('C_') || name.endsWith('_FETCH') ? ['EVT-044', 'EVT-045'] : [];

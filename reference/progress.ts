@@ -4,6 +4,7 @@
  * Each step here may happen at any time after software or a device gave cause for it, so the judge follows every
  * order until something that forces completion (a settle, a CMD_SYNC) is observed.
  */
+import { Undetermined } from './undetermined.ts';
 import { alignDown, ones } from './bits.ts';
 import { CERROR_ABT, CERROR_ILL, commandOptions, withError } from './commands.ts';
 import type { EventRecord } from './events.ts';
@@ -44,9 +45,6 @@ export interface Environment extends Context {
   /** Told why anything at all is permitted from here on besides what the states show. */
   readonly chaos: (reason: string) => void;
 }
-
-/** The reference cannot say: the scenario left what it covers. */
-export class Undetermined extends Error {}
 
 /** Rules that show when a transaction breaks several at once (7.3.22). */
 const PRIORITY: ReadonlySet<RuleId> = new Set<RuleId>([
@@ -109,7 +107,7 @@ function takeForce(state: State, env: Environment, enable: number): void {
   }
   if (enable === CMDQEN) takeForceOfCommands(state, env, on);
   if (enable === EVENTQEN) {
-    state.lastEvent = undefined;
+    state.recorded = [];
     if (!on && state.events.length > 0) because(state, EVENTQ_PROD, ['ACK-024']);
     if (on && state.why(EVENTQ_PROD).includes('EVQ-001')) because(state, EVENTQ_PROD, ['EVQ-048']);
   }
@@ -248,12 +246,12 @@ function deliver(state: State, env: Environment, event: EventRecord): State[] {
   const prod = state.word(EVENTQ_PROD);
   const cons = state.word(EVENTQ_CONS);
   const result: State[] = [];
-  const twice = state.lastEvent !== undefined && identical(state.lastEvent, event);
+  const twice = state.recorded.some((other) => identical(other, event));
   if (twice && event.mergeable !== undefined) {
     // The wording of 7.3.1 sets no limit to how much later a merged event may come.
     result.push(because(base.copy(), EVENTQ_PROD, [event.mergeable]));
   } else if (twice) because(base, EVENTQ_PROD, ['EVT-203']);
-  else if (event.mergeable !== undefined && state.lastEvent?.name === event.name)
+  else if (event.mergeable !== undefined && state.recorded.some((other) => other.name === event.name))
     because(base, EVENTQ_PROD, ['EVT-206']);
   const held = occupancy(prod, cons, queue.log2Size);
   if (held > 2 ** queue.log2Size) {
@@ -261,7 +259,7 @@ function deliver(state: State, env: Environment, event: EventRecord): State[] {
     result.push(because(base.copy(), EVENTQ_PROD, ['EVQ-024']));
   }
   if (held >= 2 ** queue.log2Size) {
-    const initially = state.why(EVENTQ_PROD).includes('REG-334') && state.lastEvent === undefined;
+    const initially = state.why(EVENTQ_PROD).includes('REG-334') && state.recorded.length === 0;
     if (initially) because(base, EVENTQ_PROD, ['REG-362']);
     result.push(overflow(base, prod, cons));
     return result;
@@ -293,14 +291,14 @@ function record(state: State, event: EventRecord, address: bigint, queue: QueueG
   const cons = state.word(EVENTQ_CONS);
   const wasEmpty = occupancy(prod, cons, log2Size) === 0;
   const advanced = next(prod, log2Size);
-  const rules: RuleId[] = ['EVQ-007', 'EVQ-036', 'EVQ-049', 'EVT-050', ...queue.rules, ...event.rules];
+  const rules: RuleId[] = [event.cause, 'EVQ-007', 'EVQ-036', 'EVQ-049', 'EVT-050', ...queue.rules, ...event.rules];
   event.words.forEach((value, i) => {
     const known = event.known[i] ?? 0n;
     state.put(address + BigInt(i * 8), [{ value: value & known, known, rules }]);
   });
   state.change(EVENTQ_PROD, { value: (((prod & 0x8000_0000) >>> 0) + advanced) >>> 0 });
-  state.lastEvent = event;
-  const why: RuleId[] = ['EVQ-007', 'EVQ-037', 'CMDQ-066', ...event.rules.slice(0, 1)];
+  state.recorded = [...state.recorded.slice(-15), event];
+  const why: RuleId[] = ['EVQ-007', 'EVQ-037', 'CMDQ-066', event.cause];
   if (event.rules.some((rule) => PRIORITY.has(rule))) why.push('EVT-037');
   if ((advanced & (2 ** log2Size - 1)) === 0) why.push('EVQ-008', 'CMDQ-004');
   if (log2Size === 0) why.push('EVQ-010');
@@ -444,11 +442,13 @@ function consume(
       ];
       break;
     case 'sync':
-      if (state.lastEvent !== undefined) because(state, EVENTQ_PROD, ['EVQ-050']);
-      state.lastEvent = undefined;
+      if (state.recorded.length > 0) because(state, EVENTQ_PROD, ['EVQ-050']);
+      state.recorded = [];
       if (state.why(EVENTQ_PROD).some((rule) => rule === 'EVQ-001' || rule === 'EVQ-003'))
         because(state, EVENTQ_PROD, ['EVQ-051']);
-      state.invalidations = prune(state.invalidations.map((i) => (i.complete ? i : { ...i, complete: true })));
+      state.invalidations = prune(
+        state.invalidations.map((i) => (i.complete ? i : { ...i, complete: true, completedAt: env.now })),
+      );
       if (effect.interrupt) state.due('CMD_SYNC', true, [...rules, 'SYNC-016', 'MSI-011']);
       break;
     case 'none':

@@ -1,6 +1,7 @@
 /**
  * Circular queues in memory (3.5): indexes with a wrap flag, effective base and size, full and empty.
  */
+import { Undetermined } from './undetermined.ts';
 import { alignDown, ones } from './bits.ts';
 import type { Features } from './features.ts';
 import type { RuleId } from './rules/ids.ts';
@@ -33,6 +34,8 @@ function geometry(
   capped: RuleId,
   aligned: RuleId,
 ): QueueGeometry {
+  const unknown = (BigInt(state.unknown(register + 4)) << 32n) | BigInt(state.unknown(register));
+  if ((unknown & ones(f.oas)) !== 0n) throw new Undetermined('a queue was used before its base was set');
   const value = state.double(register);
   const literal = Number(value & 0x1fn);
   const log2Size = Math.min(literal, cap);

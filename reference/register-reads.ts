@@ -42,6 +42,8 @@ export interface ReadOption {
   readonly value: number;
   readonly known: number;
   readonly rules: readonly RuleId[];
+  /** Reserved bits that software wrote as 1, and the rules shown if they read as zero all the same. */
+  readonly reserved?: { readonly bits: number; readonly rules: readonly RuleId[] };
 }
 
 const ID_NAMES: Readonly<Record<number, keyof IdRegisters>> = {
@@ -58,6 +60,7 @@ const ID_NAMES: Readonly<Record<number, keyof IdRegisters>> = {
 /** Registers of features that may be absent: first and last byte, whether the feature is there, the rule that makes them RES0. */
 function absences(f: Features): readonly (readonly [number, number, boolean, RuleId])[] {
   return [
+    [0x30, 0x37, f.s2pi, 'REG-011'],
     [0x40, 0x43, f.dormhint, 'REG-173'],
     [0x68, 0x77, f.msi, 'REG-237'],
     [0xb0, 0xbf, f.msi, 'REG-242'],
@@ -67,6 +70,7 @@ function absences(f: Features): readonly (readonly [number, number, boolean, Rul
     [0x180, 0x183, f.vatos, 'REG-011'],
     [0x190, 0x193, f.ecmdq, 'REG-092'],
     [0x200, 0x217, f.dpt, 'REG-011'],
+    [0x4000, 0x5fff, f.ecmdq, 'REG-011'],
   ];
 }
 
@@ -83,22 +87,53 @@ export function readWord(state: State, context: Context, offset: number): readon
     ];
     return [{ value: context.id[idName], known: ~0, rules: [...rules, ...state.why(offset)] }];
   }
-  const qs = (base: number, cap: number): number => Math.min(state.word(base) & 0x1f, cap);
+  // A LOG2SIZE that is UNKNOWN, or preset, may be anything up to the cap.
+  const qs = (base: number, cap: number): number => (unsized(base) ? 19 : Math.min(state.word(base) & 0x1f, cap));
+  const unsized = (base: number): boolean => (state.unknown(base) & 0x1f) !== 0 || f.queuesPreset;
+  // Of an index written while LOG2SIZE is not known any high bits may have been dropped.
+  const kept = (option: ReadOption, base: number): ReadOption =>
+    unsized(base) ? { ...option, known: option.known & ~(option.value & INDEX_BITS) } : option;
   switch (offset) {
     case CR0:
-      return [plain(state, CR0, ['ACK-012'])];
+      return [plain(state, CR0, state.word(CR0) === state.cr0Ack ? [] : ['ACK-012'])];
     case CR0ACK:
-      return [{ value: state.cr0Ack, known: ~0, rules: ['REG-108', ...state.why(CR0ACK)] }];
+      return [
+        {
+          value: state.cr0Ack,
+          known: ~0,
+          rules: [
+            ...(state.reserved(CR0) === 0 ? [] : (['REG-108', 'ACK-018'] as const)),
+            ...state.why(CR0ACK).filter((rule) => rule !== 'REG-015'),
+          ],
+        },
+      ];
     case GBPA: {
       const pending = state.gbpaPending;
-      if (pending === undefined) return [plain(state, GBPA, ['ACK-056'])];
-      return [{ value: (pending | GBPA_UPDATE) >>> 0, known: ~gbpaLoose(pending, f), rules: ['ACK-045'] }];
+      if (pending === undefined) {
+        const option = plain(state, GBPA, []);
+        // What reset left in ABORT shows in what becomes of traffic, not here.
+        return [{ ...option, rules: option.rules.filter((rule) => rule !== 'RESET-011' && rule !== 'RESET-013') }];
+      }
+      return [
+        {
+          value: (pending | GBPA_UPDATE) >>> 0,
+          known: ~(gbpaLoose(pending, f) | state.reserved(GBPA)),
+          rules: ['ACK-045'],
+        },
+      ];
     }
     case IRQ_CTRLACK:
-      return [{ value: state.irqCtrlAck, known: ~0, rules: ['ACK-040', ...state.why(IRQ_CTRLACK)] }];
+      return [
+        {
+          value: state.irqCtrlAck,
+          known: ~0,
+          rules: [...(state.reserved(IRQ_CTRL) === 0 ? [] : (['ACK-040'] as const)), ...state.why(IRQ_CTRLACK)],
+        },
+      ];
     case GERROR: {
-      const idle = (state.cr0InForce & CMDQEN) === 0 && waitingCommands(state, f) > 0;
-      return [plain(state, GERROR, ['REG-228', ...(idle ? (['GERR-035'] as const) : [])])];
+      const option = plain(state, GERROR, ['REG-228']);
+      const loose = (f.msi ? 0xf0 : 0) | (f.pri ? 0x48 : 0) | (f.ecmdq ? 0x200 : 0) | (f.dpt ? 0x400 : 0) | 0x100;
+      return [{ ...option, known: option.known & ~loose }];
     }
     case GERRORN:
       return [plain(state, GERRORN, ['REG-187'])];
@@ -115,11 +150,17 @@ export function readWord(state: State, context: Context, offset: number): readon
       return [plain(state, offset, [])];
     case CMDQ_PROD: {
       const stored = 2 ** (qs(CMDQ_BASE, f.cmdqs) + 1) - 1;
-      return [masked(plain(state, offset, ['REG-395']), ~(INDEX_BITS & ~stored), 'REG-316')];
+      return [
+        masked(
+          plain(state, offset, ['REG-395']),
+          ~(INDEX_BITS & ~stored),
+          state.word(offset) & INDEX_BITS & ~stored ? 'REG-316' : undefined,
+        ),
+      ];
     }
     case CMDQ_CONS: {
       const size = qs(CMDQ_BASE, f.cmdqs);
-      const base = plain(state, offset, []);
+      const base = kept(plain(state, offset, []), CMDQ_BASE);
       const active = (state.activeErrors() & GERROR_CMDQ_ERR) !== 0;
       const value = (base.value & ~(INDEX_BITS & ~(2 ** (size + 1) - 1))) >>> 0;
       const known = active ? base.known : base.known & ~0x7f00_0000;
@@ -130,7 +171,7 @@ export function readWord(state: State, context: Context, offset: number): readon
     }
     case EVENTQ_PROD: {
       const stored = 2 ** (qs(EVENTQ_BASE, f.eventqs) + 1) - 1;
-      const base = plain(state, offset, ['EVQ-021']);
+      const base = kept(plain(state, offset, ['EVQ-021']), EVENTQ_BASE);
       return [
         {
           value: (base.value & ~(INDEX_BITS & ~stored)) >>> 0,
@@ -141,7 +182,9 @@ export function readWord(state: State, context: Context, offset: number): readon
     }
     case EVENTQ_CONS: {
       const stored = 2 ** (qs(EVENTQ_BASE, f.eventqs) + 1) - 1;
-      return [masked(plain(state, offset, ['REG-396', 'EVQ-021']), ~(INDEX_BITS & ~stored), 'REG-357')];
+      const option = kept(plain(state, offset, ['REG-396', 'EVQ-021']), EVENTQ_BASE);
+      const own = { ...option, rules: option.rules.filter((rule) => rule !== 'EVQ-027' && rule !== 'EVQ-028') };
+      return [masked(own, ~(INDEX_BITS & ~stored), state.word(offset) & INDEX_BITS & ~stored ? 'REG-357' : undefined)];
     }
     case 0x48:
       return [
@@ -166,6 +209,8 @@ export function readWord(state: State, context: Context, offset: number): readon
   if (implementationDefined(offset)) {
     return [{ value: 0, known: 0, rules: [offset >= 0xfd0 && offset < 0x1000 ? 'REG-094' : 'REG-019'] }];
   }
+  // S_INIT may be exposed to Non-secure accesses (3.11).
+  if (offset === 0x803c) return [{ value: 0, known: 0, rules: [] }];
   if (offset >= 0x8000 && offset < PAGE1) return [{ value: 0, known: ~0, rules: ['STRTAB-052'] }];
   if (offset >= PAGE1 && offset < 2 * PAGE1) {
     const aliases = readWord(state, context, offset - PAGE1);
@@ -178,13 +223,42 @@ export function readWord(state: State, context: Context, offset: number): readon
   return [{ value: 0, known: 0, rules: [] }];
 }
 
+/** Rules that reading back zero in Reserved bits shows, where software wrote ones there. */
+const RESERVED_RULES: ReadonlySet<RuleId> = new Set<RuleId>([
+  'REG-015',
+  'REG-109',
+  'REG-110',
+  'REG-111',
+  'REG-112',
+  'REG-129',
+  'REG-162',
+  'REG-166',
+  'REG-170',
+  'REG-172',
+  'REG-177',
+  'REG-189',
+  'REG-273',
+  'REG-290',
+  'REG-314',
+  'REG-317',
+  'REG-355',
+  'SEC-019',
+  'STRTAB-011',
+]);
+
 function plain(state: State, offset: number, rules: readonly RuleId[]): ReadOption {
-  const loose = state.unknown(offset) | state.reserved(offset);
-  return { value: state.word(offset), known: ~loose, rules: [...rules, ...state.why(offset)] };
+  const reserved = state.reserved(offset);
+  const why = state.why(offset);
+  return {
+    value: state.word(offset),
+    known: ~(state.unknown(offset) | reserved),
+    rules: [...rules, ...why.filter((rule) => !RESERVED_RULES.has(rule))],
+    reserved: { bits: reserved, rules: why.filter((rule) => RESERVED_RULES.has(rule)) },
+  };
 }
 
-function masked(option: ReadOption, known: number, rule: RuleId): ReadOption {
-  return { ...option, known: option.known & known, rules: [...option.rules, rule] };
+function masked(option: ReadOption, known: number, rule: RuleId | undefined): ReadOption {
+  return { ...option, known: option.known & known, rules: rule === undefined ? option.rules : [...option.rules, rule] };
 }
 
 /** What the Command queue's occupancy says of where CONS is. */

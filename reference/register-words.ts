@@ -41,7 +41,9 @@ export function noted(state: State, offset: number, rule: RuleId): State {
 
 export function gbpaLoose(value: number, f: Features): number {
   // Fields that the implementation or the interconnect lacks read as zero or as written (6.3.14).
-  return value & (GBPA_TYPES | (f.attrPermsOvr ? 0 : GBPA_PERMISSIONS));
+  // MemAttr reads as UNKNOWN where attribute types cannot be overridden.
+  const memAttr = f.attrTypesOvr ? 0 : 0xf;
+  return (value & (GBPA_TYPES | (f.attrPermsOvr ? 0 : GBPA_PERMISSIONS))) | memAttr;
 }
 
 /** Commands between CONS and PROD. */

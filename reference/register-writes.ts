@@ -40,6 +40,7 @@ import {
   GERRORN,
   IRQ_CTRL,
   IRQ_CTRLACK,
+  IRQEN_GERROR,
   SMMUEN,
   type State,
   STRTAB_BASE,
@@ -61,9 +62,8 @@ export function writeWord(state: State, context: Context, offset: number, value:
       return writeGbpa(state, f, unsigned);
     case IRQ_CTRL: {
       const mask = 0b101 | (f.pri ? 0b010 : 0);
-      return single(state, (s) =>
-        store(s, IRQ_CTRL, unsigned, mask, ['ACK-061', ...(f.pri ? [] : (['ACK-039'] as const))]),
-      );
+      const absent = !f.pri && (unsigned & 0b010) !== 0;
+      return single(state, (s) => store(s, IRQ_CTRL, unsigned, mask, absent ? ['ACK-039'] : []));
     }
     case GERRORN:
       return writeGerrorn(state, f, unsigned);
@@ -144,7 +144,12 @@ function writeCr0(state: State, f: Features, value: number): WriteResult {
   const before = state.word(CR0);
   const pending = (before ^ state.cr0Ack) & mask;
   const altered = pending & (before ^ value);
-  const rules: RuleId[] = ['ACK-014', ...cr0FieldRules(before ^ value), ...cr0AbsentRules(f, value)];
+  const fields = cr0FieldRules(before ^ value);
+  const rules: RuleId[] = [
+    ...(fields.length > 1 ? (['ACK-014'] as const) : []),
+    ...fields,
+    ...cr0AbsentRules(f, value),
+  ];
   if (pending !== 0 && (pending & (before ^ value)) === 0) rules.push('ACK-015');
   const written = (bits: number): State => {
     const next = state.copy();
@@ -178,7 +183,7 @@ function cr0AbsentRules(f: Features, value: number): RuleId[] {
 
 function writeCr1(state: State, f: Features, value: number): WriteResult {
   const tables = guardState(state, SMMUEN);
-  const queues = guardState(state, CMDQEN | EVENTQEN);
+  const queues = guardState(state, CMDQEN | EVENTQEN | (f.pri ? 2 : 0));
   let forks = [state.copy()];
   const part = (mask: number, guard: Guard, preset: boolean, open: RuleId, closed: RuleId, old: RuleId): void => {
     const take = (s: State): void => {
@@ -188,8 +193,9 @@ function writeCr1(state: State, f: Features, value: number): WriteResult {
     };
     if (preset) return;
     if (guard === 'open') forks.forEach(take);
-    else if (f.minor >= 2) forks.forEach((s) => note(s, CR1, closed));
-    else {
+    else if (f.minor >= 2) {
+      if (((state.word(CR1) ^ value) & mask) !== 0) forks.forEach((s) => note(s, CR1, closed));
+    } else {
       const applied = forks.map((s) => s.copy());
       applied.forEach(take);
       [...forks, ...applied].forEach((s) => note(s, CR1, old));
@@ -199,8 +205,9 @@ function writeCr1(state: State, f: Features, value: number): WriteResult {
   part(0xfc0, tables, f.tablesPreset, 'REG-123', 'REG-124', 'REG-140');
   const queueRule: RuleId = (state.word(CR0) | state.cr0Ack) & CMDQEN ? 'REG-126' : 'REG-127';
   part(0x03f, queues, f.queuesPreset, 'REG-125', queueRule, 'REG-141');
+  const changed = state.word(CR1) ^ value;
   for (const fork of forks) {
-    if (tables !== queues) note(fork, CR1, 'REG-128');
+    if (tables !== queues && changed & 0xfc0 && changed & 0x3f) note(fork, CR1, 'REG-128');
     reserve(fork, CR1, value, 0xfff, 'REG-129');
   }
   return { states: forks };
@@ -276,7 +283,7 @@ function writeGerrorn(state: State, f: Features, value: number): WriteResult {
   acknowledged.set(GERRORN, value & mask, rules);
   if (toggled & active & GERROR_CMDQ_ERR) {
     acknowledged.change(CMDQ_CONS, {
-      why: (state.cr0InForce & CMDQEN) !== 0 ? ['CMDQ-057', 'CMDQ-058'] : ['CMDQ-062'],
+      why: (state.cr0InForce & CMDQEN) !== 0 ? ['CMDQ-057'] : ['CMDQ-062'],
     });
   }
   const differing = acknowledged.word(GERROR) ^ acknowledged.word(GERRORN);
@@ -285,6 +292,7 @@ function writeGerrorn(state: State, f: Features, value: number): WriteResult {
   if (invited === 0) return { states: [acknowledged] };
   // Software toggled the bit of an error that is not active: whether it becomes active is UNPREDICTABLE.
   const rule: RuleId = invited & GERROR_CMDQ_ERR ? 'CMDQ-064' : 'GERR-007';
+  if ((acknowledged.irqCtrlAck & IRQEN_GERROR) !== 0) acknowledged.due('GERROR', false, [rule]);
   const ghost = acknowledged.copy();
   ghost.ghostErrors |= invited;
   return { states: [noted(acknowledged, GERRORN, rule), noted(ghost, GERRORN, rule)] };
@@ -295,7 +303,8 @@ function writeCmdqProd(state: State, f: Features, value: number): WriteResult {
   const next = state.copy();
   const enabled = (state.cr0InForce & CMDQEN) !== 0;
   const error = (state.activeErrors() & GERROR_CMDQ_ERR) !== 0;
-  store(next, CMDQ_PROD, value, INDEX_BITS, ['REG-300', 'REG-317', enabled ? 'CMDQ-034' : 'CMDQ-035']);
+  store(next, CMDQ_PROD, value, INDEX_BITS, ['REG-300', 'REG-317', ...(enabled ? [] : (['CMDQ-035'] as const))]);
+  if (enabled && !error) note(next, CMDQ_CONS, 'CMDQ-034');
   if (!enabled) return { states: [next] };
   const cons = state.word(CMDQ_CONS);
   const before = occupancy(state.word(CMDQ_PROD), cons, log2Size);
@@ -320,6 +329,8 @@ function writeEventqCons(state: State, f: Features, value: number): WriteResult 
     if (index(value, log2Size) === index(state.word(EVENTQ_CONS), log2Size)) rules.push('EVQ-028');
   }
   store(next, EVENTQ_CONS, value, INDEX_BITS | OVERFLOW_FLAG, rules);
+  // What software has consumed nothing can be merged into.
+  next.recorded = [];
   const enabled = (state.word(CR0) & EVENTQEN) !== 0;
   const left = occupancy(prod, value, log2Size);
   if (!enabled || left <= occupancy(prod, state.word(EVENTQ_CONS), log2Size)) return { states: [next] };
@@ -337,7 +348,7 @@ function storeAddressHalf(
   rules: readonly [RuleId, RuleId, RuleId],
 ): void {
   const half = offset === base ? lowMask : 0x40ff_ffff;
-  store(state, offset, value, half, [rules[0], rules[1], 'REG-002', 'REG-003', 'REG-004']);
+  store(state, offset, value, half, [rules[0], rules[1]]);
   if (offset === base) return;
   const stored = f.oas >= 56 ? 0x00ff_ffff : 2 ** Math.max(0, f.oas - 32) - 1;
   const above = value & 0x00ff_ffff & ~stored;

@@ -1,12 +1,13 @@
 /**
  * The set of states the programming interface may be in: how it grows with what may happen, and shrinks to what differs.
  */
+import { Undetermined } from './undetermined.ts';
 import { type Content, type Memory, sameContents, wordsOf } from './memory.ts';
-import { type Environment, successors, Undetermined } from './progress.ts';
+import { type Environment, successors } from './progress.ts';
 import type { State } from './state.ts';
 
 /** More possible states than this: the reference stops following them all. */
-export const STATES_MAX = 96;
+export const STATES_MAX = 256;
 
 /** Everything that may have happened by now without software's doing. */
 export function advance(states: readonly State[], env: Environment): readonly State[] {
@@ -14,7 +15,7 @@ export function advance(states: readonly State[], env: Environment): readonly St
   let frontier: readonly State[] = states;
   while (frontier.length > 0) {
     const next = frontier.flatMap((state) => successors(state, env)).filter((state) => isNew(reached, state));
-    if (reached.size > STATES_MAX * 8) throw new Undetermined('too many orders of events');
+    if (reached.size > STATES_MAX * 4) throw new Undetermined('too many orders of events');
     frontier = next;
   }
   return reached.size === 0 ? states : distinct([...states, ...reached.values()]);
@@ -35,7 +36,7 @@ export function settle(states: readonly State[], env: Environment): readonly Sta
       const branching = explored.length > 1 || frontier.length > 1;
       next.push(...(branching ? explored.filter((other) => isNew(reached, other)) : explored));
     }
-    if (reached.size > STATES_MAX * 8) throw new Undetermined('too many orders of events');
+    if (reached.size > STATES_MAX * 4) throw new Undetermined('too many orders of events');
     frontier = next;
   }
   return distinct(idle);

@@ -72,8 +72,8 @@ export class State {
   cmdqStuck = false;
   /** Events of terminated transactions that are on their way to the queue. */
   events: readonly EventRecord[] = [];
-  /** The last event recorded: an identical one may be merged into it. */
-  lastEvent: EventRecord | undefined = undefined;
+  /** Events recorded since the last CMD_SYNC that software has not consumed: an identical one may be merged into them. */
+  recorded: readonly EventRecord[] = [];
   /** The Event queue was emptied by software after it held something. */
   drained = false;
   interrupts: Partial<Record<Interrupt, DueInterrupt>> = {};
@@ -94,7 +94,7 @@ export class State {
     other.cmdqDisabledAt = this.cmdqDisabledAt;
     other.cmdqStuck = this.cmdqStuck;
     other.events = this.events;
-    other.lastEvent = this.lastEvent;
+    other.recorded = this.recorded;
     other.drained = this.drained;
     other.interrupts = this.interrupts;
     other.invalidations = this.invalidations;
@@ -187,7 +187,7 @@ export class State {
       this.ghostErrors,
       this.cmdqStuck,
       this.events.map(eventKey),
-      this.lastEvent === undefined ? '' : eventKey(this.lastEvent),
+      this.recorded.map(eventKey),
       Object.entries(this.interrupts).map(([line, due]) => [line, due.must, due.max, due.seen]),
       this.invalidations.map(({ time, complete, scope }) => [time, complete, scope.cache, scope.rules[0]]),
       this.tables.map((table) => [table.from, table.to, table.base.toString(), table.log2Size]),

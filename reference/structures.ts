@@ -4,11 +4,11 @@
  * A fetch is many-valued: each 64-bit word may be any value it held since the latest completed invalidation that covers
  * the structure, read while translation was enabled, from any Stream table that was in use since.
  */
+import { Undetermined } from './undetermined.ts';
 import { decodeCd, type Cd } from './cd.ts';
-import { configHorizon, type Horizon } from './invalidations.ts';
+import { configHorizon, type Horizon, invalidatedBetween } from './invalidations.ts';
 import { FOREVER, type Held, type Memory } from './memory.ts';
 import type { Features } from './features.ts';
-import { Undetermined } from './progress.ts';
 import type { RuleId } from './rules/ids.ts';
 import { SMMUEN, type State, type TableWindow } from './state.ts';
 import { decodeSte, type Ste } from './ste.ts';
@@ -66,7 +66,7 @@ export function fetchSte(state: State, memory: Memory, streamId: number, horizon
   let unknown: string | undefined;
   for (const table of state.tables) {
     const current = table.to === FOREVER;
-    if (!current && table.to <= since) {
+    if (!current && table.to < since) {
       forgotten.push(...horizon.rules, 'INIT-049');
       continue;
     }
@@ -78,7 +78,9 @@ export function fetchSte(state: State, memory: Memory, streamId: number, horizon
       else if (current) aborts.push({ address, rules: ['STRTAB-034', 'STRTAB-002', 'EVT-185', 'CACHE-010'] });
       continue;
     }
-    const result = assemble(state, memory, address, Math.max(since, table.from - 1), table.to, horizon);
+    const apart = (until: number, from: number): boolean =>
+      invalidatedBetween(state.invalidations, streamId, 'STE', until, from);
+    const result = assemble(state, memory, address, Math.max(since, table.from), table.to, horizon, apart);
     forgotten.push(...result.forgotten);
     for (const option of result.options) {
       const rules: RuleId[] = ['STRTAB-002', 'STRTAB-056', ...table.rules];
@@ -120,7 +122,9 @@ export function fetchCd(
       continue;
     }
     // Before the STE pointed at it the CD was not reachable, so it cannot have been read (3.21.3).
-    const result = assemble(state, memory, address, Math.max(since, ste.since - 1), FOREVER, horizon);
+    const apart = (until: number, from: number): boolean =>
+      invalidatedBetween(state.invalidations, streamId, 'CD', until, from);
+    const result = assemble(state, memory, address, Math.max(since, ste.since), FOREVER, horizon, apart);
     forgotten.push(...result.forgotten);
     for (const option of result.options) {
       const rules: RuleId[] = ['CD-037'];
@@ -150,6 +154,7 @@ interface Assembled {
 /**
  * All ways to put the eight words together from what each held after `since`, while enabled, before `before`.
  * @param horizon the invalidation that covers the structure; `since` may be later, when it was not reachable before
+ * @param apart whether an invalidation came between two times, so that words of both cannot meet in one copy
  */
 function assemble(
   state: State,
@@ -158,6 +163,7 @@ function assemble(
   since: number,
   before: number,
   horizon: Horizon,
+  apart: (until: number, since: number) => boolean,
 ): { options: Assembled[]; forgotten: RuleId[] } {
   let options: Assembled[] = [{ words: [], since: Math.max(0, since), until: FOREVER, stale: false, rules: [] }];
   const forgotten: RuleId[] = [];
@@ -173,6 +179,7 @@ function assemble(
     if (held.length === 0) return { options: [], forgotten };
     if (held.length > 1) changed++;
     options = options.flatMap((option) => held.map((h) => extended(option, h, horizon)));
+    options = options.filter((option) => option.until >= option.since || !apart(option.until, option.since));
     if (options.length > COMBINATIONS_MAX) throw new Undetermined('too many versions of one structure');
   }
   if (changed === 0) return { options, forgotten };

@@ -25,8 +25,8 @@ export const ID_V31: IdRegisters = { ...ID_V32, IDR3: 0x0000_0004, AIDR: 1 };
 export interface Seen {
   readonly outcomes?: readonly Outcome[];
   readonly interrupts?: readonly Interrupt[];
-  /** Interrupts come with the last action of the step (its settle), not the first. */
-  readonly late?: boolean;
+  /** Interrupts come with the first action of the step, not the last (its settle). */
+  readonly early?: boolean;
 }
 
 export const aborted: Outcome = { kind: 'abort' };
@@ -63,7 +63,7 @@ export function told(steps: readonly Told[], idRegisters: IdRegisters = ID_V32):
     const mine = seen[step] ?? {};
     const first = program.stepOf[at - 1] !== step;
     const last = program.stepOf[at + 1] !== step;
-    const interrupts = (mine.late === true ? last : first) ? (mine.interrupts ?? []) : [];
+    const interrupts = (mine.early === true ? first : last) ? (mine.interrupts ?? []) : [];
     const tells = action.op.startsWith('read') || action.op.startsWith('dma');
     if (!tells) return { outcome: { kind: 'done' }, interrupts };
     const number = taken.get(step) ?? 0;

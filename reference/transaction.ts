@@ -2,12 +2,12 @@
  * What may become of one device transaction (3.3, 3.4, 3.12, 7.3.22), in the order in which the architecture processes it:
  * SMMUEN and GBPA, the Stream table, the STE, the CD, the walk, permissions, and how a fault terminates.
  */
+import { Undetermined } from './undetermined.ts';
 import { type Cd, cdReservedBits, effectiveIps, judgeCd } from './cd.ts';
 import type { Features } from './features.ts';
 import { type Context, Lookup, merging } from './lookup.ts';
 import type { Memory } from './memory.ts';
 import { ABORT, Outcomes, type Transaction, type TransactionOutcomes } from './outcomes.ts';
-import { Undetermined } from './progress.ts';
 import type { RuleId } from './rules/ids.ts';
 import { CR2, GBPA, type State } from './state.ts';
 import { effectiveAccess, judgeSte, type Ste, steReservedBits } from './ste.ts';

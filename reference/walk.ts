@@ -9,7 +9,6 @@ import { type Cd, effectiveIps, type Half } from './cd.ts';
 import type { Features } from './features.ts';
 import { tlbHorizon, type Horizon } from './invalidations.ts';
 import { FOREVER, type Memory } from './memory.ts';
-import { Undetermined } from './progress.ts';
 import type { RuleId } from './rules/ids.ts';
 import type { State } from './state.ts';
 import { seenWhileEnabled } from './structures.ts';
@@ -35,6 +34,8 @@ export interface Leaf {
   readonly outputAddress: bigint;
   readonly limits: TableLimits;
   readonly root: Root;
+  /** A walk that goes on from a cached Table descriptor reads it now; else only a TLB entry can hold it. */
+  readonly readable: boolean;
   readonly stale: boolean;
   readonly rules: readonly RuleId[];
 }
@@ -148,14 +149,16 @@ export class Walker {
     if (half.epd) {
       return [{ kind: 'fault', event: 'F_TRANSLATION', stale: false, rules: ['CD-084', ...this.#unfetched(half)] }];
     }
-    if (half.granule !== PAGE_BITS) throw new Undetermined('a granule other than 4 KiB');
-    if (half.txsz > 39) throw new Undetermined('small translation tables');
+    if (half.granule !== PAGE_BITS || half.txsz > 39) {
+      this.unknown = half.granule === PAGE_BITS ? 'small translation tables' : 'a granule other than 4 KiB';
+      return [];
+    }
     const ips = effectiveIps(root.cd, this.#features);
     const step: Step = { root, half, va, ips: ips.bits, ipsRules: ips.rules, globalOnly, horizonSince };
     const level = half.txsz <= 24 ? 0 : half.txsz <= 33 ? 1 : 2;
     const startRule: RuleId = (['WALK-044', 'WALK-045', 'WALK-046'] as const)[level];
     const indexBits = 64 - half.txsz - (PAGE_BITS + 9 * (3 - level));
-    const table = alignDown(half.ttb, indexBits + 3);
+    const table = alignDown(half.ttb, Math.max(indexBits + 3, ips.bits >= 52 ? 6 : 0));
     const start: Path = {
       table,
       level,
@@ -249,7 +252,7 @@ export class Walker {
     const nextTable = field(descriptor, 47, 12) << 12n;
     if ((nextTable & ~ones(step.ips)) !== 0n) return fault('F_ADDR_SIZE', 'WALK-026', 'EVT-195', 'CACHE-058');
     const horizon = this.#horizon(step, { table: true, global: false, level: path.level, shift });
-    const remembered = path.until === FOREVER || path.until > horizon.time;
+    const remembered = path.until === FOREVER || path.until >= horizon.time;
     if (!remembered) this.forgotten.push(...horizon.rules);
     const disabled = step.half.had && this.#features.had;
     const rules: RuleId[] = [...path.rules, 'WALK-087', 'WALK-061'];
@@ -306,7 +309,7 @@ export class Walker {
     if (level < 3 && flag(descriptor, 16) && this.#features.bbml >= 1) rules.push('WALK-114');
     if (step.globalOnly && !global) return [];
     const horizon = this.#horizon(step, { table: false, global, level, shift });
-    if (path.until !== FOREVER && path.until <= horizon.time) {
+    if (path.until !== FOREVER && path.until < horizon.time) {
       this.forgotten.push(...horizon.rules);
       return [];
     }
@@ -326,6 +329,7 @@ export class Walker {
         outputAddress: base | offset,
         limits: path.limits,
         root: step.root,
+        readable: path.until === FOREVER && this.#mayWalk(step, path),
         stale: path.stale || path.until !== FOREVER,
         rules: [...rules, ...path.rules],
       },
