@@ -14,7 +14,6 @@ import { lower } from '../scenario/lower.ts';
 import type { Scenario } from '../scenario/steps.ts';
 import { misfit } from '../subjects/fit.ts';
 import { openQemu } from '../subjects/qemu/open.ts';
-import type { Subject } from '../subjects/subject.ts';
 import { qemuForTests } from '../subjects/testing.ts';
 import { judged } from './judged.ts';
 import type { PropertyResult } from './property.ts';
@@ -22,6 +21,7 @@ import { model } from './testing.ts';
 
 const CORPUS = fileURLToPath(new URL('../corpus', import.meta.url));
 const KNOWN = fileURLToPath(new URL('../subjects/known', import.meta.url));
+const FINDINGS = fileURLToPath(new URL('../docs/qemu-findings.md', import.meta.url));
 const KEPT_MIN = 30;
 
 /** Relative to corpus/, with forward slashes. */
@@ -47,7 +47,9 @@ describe('the corpus', () => {
     expect(basename(file)).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*\.json$/);
     const scenario = scenarioOf(file);
     expect(scenario.why).toMatch(/^\S.*\S$/);
-    expect(textOf(file)).toBe(formatScenario(scenario));
+    expect(textOf(file), `to be had by: smmu-crosscheck replay corpus/${file} --as json`).toBe(
+      formatScenario(scenario),
+    );
   });
 
   test.each(files)('the model does what the architecture permits: %s', async (file) => {
@@ -55,7 +57,10 @@ describe('the corpus', () => {
   });
 });
 
-/** How a subject departs on one scenario; `undetermined` with no rule where the reference cannot say. */
+/**
+ * How a QEMU departs on one scenario, and the finding that explains it (docs/qemu-findings.md), or why it is none.
+ * `undetermined` with no rule where the architecture leaves open what follows.
+ */
 const departure = z.strictObject({ rule: z.string(), difference: z.string(), why: z.string().regex(/^\S.*\S$/) });
 const departures = z.record(z.string(), departure);
 type Departures = z.infer<typeof departures>;
@@ -81,16 +86,6 @@ function signatureOf(result: PropertyResult): Pick<z.infer<typeof departure>, 'r
   return { rule: result.rule, difference: result.difference };
 }
 
-/** Why a subject cannot run a scenario, if so: also where its bus keeps an address from the SMMU. */
-function cannotRun(scenario: Scenario, { capabilities }: Subject): string | undefined {
-  const program = lower(scenario);
-  const bits = BigInt(capabilities.dmaAddressBits ?? 64);
-  const beyond = program.actions.some(
-    (action) => (action.op === 'dma-read' || action.op === 'dma-write') && action.address >> bits !== 0n,
-  );
-  return beyond ? `a DMA to an address of more than ${bits} bits` : misfit(program, capabilities);
-}
-
 const path = qemuForTests('the corpus on a real QEMU');
 const qemu = path === undefined ? undefined : await openQemu({ path });
 
@@ -98,7 +93,7 @@ describe.skipIf(qemu === undefined)('a real QEMU', () => {
   if (qemu === undefined) return;
   afterAll(async () => qemu.close());
   const known = knownDepartures(qemu.version);
-  const runnable = files.filter((file) => cannotRun(scenarioOf(file), qemu) === undefined);
+  const runnable = files.filter((file) => misfit(lower(scenarioOf(file)), qemu.capabilities) === undefined);
   if (known === undefined)
     console.warn(`${qemu.version}: no reviewed list in subjects/known, so verdicts do not count`);
 
@@ -121,5 +116,12 @@ describe.skipIf(qemu === undefined)('a real QEMU', () => {
 
   test('what is listed is in the corpus and can be run', () => {
     expect(Object.keys(known ?? {}).filter((file) => !runnable.includes(file))).toEqual([]);
+  });
+
+  test('each reason is the title of a finding, unless it is no departure', () => {
+    const findings = readFileSync(FINDINGS, 'utf8');
+    const reasons = Object.values(known ?? {}).map(({ why }) => why);
+    const unknown = reasons.filter((why) => !why.startsWith('No departure: ') && !findings.includes(`### ${why}\n`));
+    expect(unknown).toEqual([]);
   });
 });
