@@ -123,7 +123,7 @@ export function judgeCd(
     const broken = judgeHalf(half, at, f, bits);
     if (broken !== undefined) return illegal(broken);
   }
-  if (cd.s || (f.httu !== 0 && cd.ha)) return 'outside';
+  if (cd.s || (f.httu !== 0 && cd.ha) || asksForMore(cd, f)) return 'outside';
   return { illegal: undefined, rules: legalRules(cd, f, walks) };
 }
 
@@ -143,9 +143,20 @@ function judgeHalf(half: Half, at: number, f: Features, ips: number): RuleId | u
   return undefined;
 }
 
+/** Whether a feature that the implementation has and the reference does not cover is switched on. */
+function asksForMore(cd: Cd, f: Features): boolean {
+  const [, w1 = 0n, w2 = 0n] = cd.words;
+  const e0pd = f.e0pd && (flag(w1, 2) || flag(w2, 2));
+  const ds = f.ds && flag(w2, 58);
+  const pie = f.s1pi && flag(w2, 59);
+  const later = f.minor >= 4 && (flag(w1, 3) || flag(w1, 58) || flag(w2, 3));
+  return e0pd || ds || pie || later;
+}
+
 /** Rules that a legal CD shows: fields that would be ILLEGAL elsewhere, or are ignored here. */
 function legalRules(cd: Cd, f: Features, walks: boolean): RuleId[] {
-  const rules: RuleId[] = ['CD-113'];
+  const rules: RuleId[] = [];
+  if (flag(cd.words[1] ?? 0n, 0) || flag(cd.words[2] ?? 0n, 0)) rules.push('CD-113');
   const w1 = cd.words[1] ?? 0n;
   const w2 = cd.words[2] ?? 0n;
   if (!cd.a && f.termModel === 0) rules.push('CD-048');
@@ -154,11 +165,9 @@ function legalRules(cd: Cd, f: Features, walks: boolean): RuleId[] {
   if (cd.asid > 0xff) rules.push('CD-070');
   if (cd.halves.some((half, at) => half.epd && judgeHalf(half, at, f, effectiveIps(cd, f).bits) !== undefined)) {
     rules.push('CD-083');
-  } else if (walks) {
-    rules.push('CD-082');
   }
   if (w1 >> 60n !== 0n || w2 >> 60n !== 0n) rules.push('CD-116');
-  rules.push('CD-124');
+  if (cd.aset) rules.push('CD-124');
   if (cd.uwxn) rules.push('PERM-022');
   return rules;
 }

@@ -5,6 +5,7 @@
  * earlier ones, an interrupt), or has none that can be seen. Where a Reserved field is not zero both are permitted.
  */
 import { bits, field, flag, ones, small } from './bits.ts';
+import { Undetermined } from './undetermined.ts';
 import type { Features } from './features.ts';
 import type { ConfigScope, TlbScope } from './invalidations.ts';
 import type { RuleId } from './rules/ids.ts';
@@ -13,6 +14,7 @@ export type CommandEffect =
   | { readonly kind: 'illegal' }
   | { readonly kind: 'invalidate'; readonly scope: ConfigScope | TlbScope }
   | { readonly kind: 'sync'; readonly interrupt: boolean }
+  | { readonly kind: 'prefetch'; readonly streamId: number; readonly address: bigint | undefined }
   | { readonly kind: 'none' };
 
 export interface CommandOption {
@@ -139,9 +141,9 @@ function effects(opcode: number, word0: bigint, word1: bigint, f: Features): rea
   const streamId = small(word0, 63, 32);
   switch (opcode) {
     case 0x01:
-      return prefetch(word0, f, ['CMD-023', 'CMD-027']);
+      return prefetch(word0, f, undefined, ['CMD-023']);
     case 0x02:
-      return prefetch(word0, f, ['CMD-024', 'CMD-027', 'CMD-028', 'CMD-030', 'CMD-034']);
+      return prefetch(word0, f, (word1 >> 12n) << 12n, ['CMD-024', 'CMD-034']);
     case 0x03:
       return config(f, streamId, streamId, true, ['CFGI-018', 'CFGI-021', 'CFGI-060']);
     case 0x04: {
@@ -173,17 +175,19 @@ function effects(opcode: number, word0: bigint, word1: bigint, f: Features): rea
     case 0x30:
       return [invalidate({ asid: undefined, range: undefined, leaf: false, ttl: 0 }, ['TLBI-070', 'TLBI-031'])];
     case 0x46:
-      return sync(word0, f);
+      return sync(word0, word1, f);
     default:
       return undefined;
   }
 }
 
-function prefetch(word0: bigint, f: Features, rules: RuleId[]): CommandOption[] {
+function prefetch(word0: bigint, f: Features, address: bigint | undefined, rules: RuleId[]): CommandOption[] {
   if (small(word0, 63, 32) >= 2 ** f.sidSize) rules.push('CMD-033');
   if (flag(word0, 11)) rules.push('CMD-032');
   else if (small(word0, 31, 12) !== 0) rules.push('CMD-031');
-  return [{ effect: NONE, rules }];
+  if (address !== undefined && field(address, 63, 48) !== 0n && field(address, 63, 48) !== 0xffffn)
+    rules.push('CMD-030');
+  return [{ effect: { kind: 'prefetch', streamId: small(word0, 63, 32), address }, rules }];
 }
 
 function config(f: Features, first: number, last: number, ste: boolean, rules: RuleId[]): CommandOption[] {
@@ -207,6 +211,7 @@ function tlb(
   scope: { asid: number | undefined; range: TlbScope['range']; leaf?: boolean; ttl?: number; rules: RuleId[] },
 ): CommandOption[] {
   const vmid = small(word0, 47, 32);
+  if (f.s2p && vmid !== 0) throw new Undetermined('VMIDs');
   if (!f.s2p && vmid !== 0) return [{ effect: NONE, rules: ['TLBI-052'] }];
   if (!f.asid16 && (scope.asid ?? 0) > 0xff) return [{ effect: NONE, rules: ['TLBI-053'] }];
   const rules: RuleId[] = f.s2p ? scope.rules : [...scope.rules, 'TLBI-051'];
@@ -245,7 +250,8 @@ function byAddress(
   return tlb(word0, f, { asid, leaf, ttl, range: { first: address, last }, rules });
 }
 
-function sync(word0: bigint, f: Features): CommandOption[] {
+function sync(word0: bigint, word1: bigint, f: Features): CommandOption[] {
+  if (f.msi && small(word0, 13, 12) === 1 && field(word1, 55, 2) !== 0n) throw new Undetermined('MSIs');
   const cs = small(word0, 13, 12);
   if (cs === 3) return illegal('SYNC-002');
   const rules: RuleId[] = ['SYNC-001'];

@@ -52,7 +52,8 @@ export class DmaComparison {
     const transaction = transactionOf(action);
     for (const state of states) {
       const result = transactionOutcomes(transaction, state, this.#memory, this.#f, env.now);
-      forgotten.push(...result.forgotten);
+      if (result.forgotten.length > 0 && this.#mattered(state, env, action, result.outcomes))
+        forgotten.push(...result.forgotten);
       unknown ??= result.unknown;
       for (const outcome of result.outcomes) {
         outcomes.push(outcome);
@@ -94,7 +95,26 @@ export class DmaComparison {
           return rule;
       }
     }
+    for (const cache of ['tlb', 'config'] as const) {
+      for (const state of states) {
+        const remembering = state.copy();
+        const kept = state.invalidations.filter((other) => other.scope.cache !== cache);
+        const rule = state.invalidations.findLast((other) => other.scope.cache === cache)?.scope.rules[0];
+        remembering.invalidations = kept;
+        const { outcomes } = transactionOutcomes(transactionOf(action), remembering, this.#memory, this.#f, env.now);
+        if (rule !== undefined && outcomes.some((outcome) => this.#agrees(state, action, outcome, observation)))
+          return rule;
+      }
+    }
     return members[0]?.rules.at(0) ?? 'STRTAB-002';
+  }
+
+  /** Whether without any invalidation there would have been another outcome: else they show nothing. */
+  #mattered(state: State, env: Environment, action: DmaAction, outcomes: readonly TransactionOutcome[]): boolean {
+    const remembering = state.copy();
+    remembering.invalidations = [];
+    const all = transactionOutcomes(transactionOf(action), remembering, this.#memory, this.#f, env.now).outcomes;
+    return distinctOutcomes(all).length > distinctOutcomes(outcomes).length;
   }
 
   /** Rules that what happened before this access makes it show. */
@@ -122,6 +142,8 @@ export class DmaComparison {
   /** Whether the outcome and what the device saw may be the same thing. */
   #agrees(state: State, action: DmaAction, outcome: TransactionOutcome, observation: Observation): boolean {
     const seen = observation.outcome;
+    if ('data' in seen && seen.data !== undefined && (action.op === 'dma-write' || seen.data.length !== action.bytes))
+      return false;
     const { result } = outcome;
     if (seen.kind === 'value') return false;
     if (result.kind === 'abort') return seen.kind === 'abort' || (seen.kind === 'unclear' && allZero(seen.data));

@@ -63,7 +63,8 @@ export function reachesConfig(scope: ConfigScope, streamId: number, structure: '
     return { reached: false, rules: [scope.ste ? (scope.first === scope.last ? 'CFGI-023' : 'CFGI-031') : 'CFGI-041'] };
   }
   if (structure === 'STE' && !scope.ste) return { reached: false, rules: ['CFGI-044'] };
-  const rules = structure === 'CD' && scope.ste ? [...scope.rules, 'CFGI-022' as const] : scope.rules;
+  const single = scope.ste && scope.first === scope.last;
+  const rules = structure === 'CD' && single ? [...scope.rules, 'CFGI-022' as const] : scope.rules;
   return { reached: true, rules };
 }
 

@@ -35,6 +35,13 @@ export function judge(program: Program, trace: Trace, options: JudgeOptions = {}
   return new Judge(program, trace, options.explain ?? false).run();
 }
 
+/** A settle that is not simply done. */
+const NOTHING_SEEN: Comparison = {
+  ...everyState([], []),
+  permitted: [{ outcome: 'done', rules: [] }],
+  difference: 'access-abort',
+};
+
 class Judge {
   readonly #program: Program;
   readonly #trace: Trace;
@@ -59,7 +66,7 @@ class Judge {
     this.#explain = explain;
     this.#features = features(trace.idRegisters);
     this.#dma = new DmaComparison(this.#memory, this.#features);
-    this.#states = [resetState()];
+    this.#states = [resetState(this.#features)];
   }
 
   run(): Verdict {
@@ -154,7 +161,7 @@ class Judge {
   #compare(env: Environment, action: Action, observation: Observation): Comparison {
     switch (action.op) {
       case 'settle':
-        return everyState(this.#states, []);
+        return observation.outcome.kind === 'done' ? everyState(this.#states, []) : NOTHING_SEEN;
       case 'write-memory':
         return this.#compareWrite(action, observation, env.now);
       case 'read-memory':
@@ -197,10 +204,11 @@ class Judge {
   ): Comparison {
     this.#states = this.#states.flatMap((state) => (state.cr0InForce & SMMUEN ? [state] : gbpaCases(state)));
     const { comparison, members, unknown } = this.#dma.compare(this.#states, env, action, observation);
-    this.#chaos ??= unknown;
+    // An outcome that the scenario does not determine matters only where it may have been this one.
+    if (comparison.accepted.length === 0 || observation.outcome.kind !== 'data') this.#chaos ??= unknown;
     this.#dmas++;
-    if (members.length === 1) this.#determinateDmas++;
-    else this.#lint(env.now, members);
+    if (members.length === 1 && this.#chaos === undefined) this.#determinateDmas++;
+    else if (members.length > 1) this.#lint(env.now, members);
     return comparison;
   }
 

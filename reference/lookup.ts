@@ -124,8 +124,6 @@ export class Lookup {
     ) {
       rules.push('CACHE-045');
     }
-    if (same.length < contexts.filter((context) => context.streamId === streamId).length)
-      rules.push(...retagged(contexts, streamId, cd.structure));
     for (const hit of found) {
       if (hit.kind === 'fault') this.#walkFault(ste, cd.structure, hit, stale, rules);
       else this.#leaf(ste, cd.structure, hit, stale, rules);
@@ -133,13 +131,33 @@ export class Lookup {
     this.#conflict(ste, found, rules);
   }
 
+  /** Rules that keep this lookup from what other contexts would have given it at the same address. */
+  #apart(walker: Walker, contexts: readonly Context[], cd: Cd, found: readonly (Leaf | WalkFault)[]): RuleId[] {
+    const outputs = new Set(found.flatMap((hit) => (hit.kind === 'leaf' ? [hit.outputAddress] : [])));
+    const rules: RuleId[] = [];
+    for (const { streamId, root } of contexts) {
+      if (
+        root.cd.asid === cd.asid ||
+        !root.cd.halves.every((half) => half.epd || (half.granule === 12 && half.txsz <= 39))
+      )
+        continue;
+      const leaves = walker.walk(root, this.#out.transaction.address, false).filter((hit) => hit.kind === 'leaf');
+      if (!leaves.some((leaf) => !outputs.has(leaf.outputAddress))) continue;
+      rules.push(streamId === this.#out.transaction.streamId ? 'CACHE-046' : 'CACHE-025', 'TLBI-137');
+    }
+    return rules;
+  }
+
   /** What a walk with another context may have left in the TLB that matches this one's tag (3.17). */
   #leftBehind(walker: Walker, root: Root, cd: Cd): (Leaf | WalkFault)[] {
     const { address } = this.#out.transaction;
     if (root.cd.asid === cd.asid) {
       const rules = differences(root, cd);
-      return walker
-        .walk(root, address, false)
+      const hits = walker.walk(root, address, false);
+      if (root.cd.aset !== cd.aset && hits.some((hit) => hit.kind === 'leaf' && isGlobal(hit))) {
+        this.#out.forgotten.push('CACHE-047');
+      }
+      return hits
         .filter((hit) => hit.kind === 'fault' || root.cd.aset === cd.aset || hit.readable || !isGlobal(hit))
         .map((hit) => ({ ...hit, rules: [...hit.rules, ...rules] }));
     }
@@ -213,7 +231,7 @@ export class Lookup {
         })
       : undefined;
     const tags: RuleId[] = tagged && event !== undefined ? ['EVT-016'] : [];
-    this.#out.add(cd.a ? ABORT : { kind: 'raz/wi' }, event, stale, [...rules, rule, 'EVT-049', ...tags]);
+    this.#out.add(cd.a ? ABORT : { kind: 'raz/wi' }, event, stale, [...rules, rule, ...tags]);
   }
 
   /** Entries that disagree may be detected as a conflict (3.20.1, 3.21.1). */
@@ -254,7 +272,8 @@ function isGlobal(leaf: Leaf): boolean {
 /** What may be remembered of a context with the same ASID, by what it configures differently (5.4.1). */
 function differences(root: Root, cd: Cd): RuleId[] {
   const other = root.cd;
-  const rules: RuleId[] = [root.until === FOREVER ? 'CACHE-048' : 'CACHE-040'];
+  const rules: RuleId[] =
+    root.until !== FOREVER ? ['CACHE-040'] : other.words.join() === cd.words.join() ? [] : ['CACHE-048'];
   if (other.aset !== cd.aset) rules.push('TLBI-148');
   if (
     other.wxn !== cd.wxn ||
@@ -265,14 +284,5 @@ function differences(root: Root, cd: Cd): RuleId[] {
   }
   if (other.affd !== cd.affd) rules.push('CACHE-043');
   if (cd.halves.some((half, at) => half.epd && other.halves[at]?.epd === false)) rules.push('CACHE-051');
-  return rules;
-}
-
-/** The stream used another ASID or ASET before: its old entries must not match now (5.4.1). */
-function retagged(contexts: readonly Context[], streamId: number, cd: Cd): RuleId[] {
-  const before = contexts.filter((context) => context.streamId === streamId).map(({ root }) => root.cd);
-  const rules: RuleId[] = [];
-  if (before.some((other) => other.asid !== cd.asid)) rules.push('CACHE-046');
-  if (before.some((other) => other.aset !== cd.aset)) rules.push('CACHE-047');
   return rules;
 }

@@ -106,7 +106,7 @@ export class Outcomes {
       cause: rules[0] ?? 'STRTAB-038',
       mergeable: options.mergeable,
     });
-    const config: RuleId[] = name.startsWith('C_') || name.endsWith('_FETCH') ? ['EVT-044', 'EVT-045'] : [];
-    this.add(ABORT, record, stale, [...rules, ...config, 'STRTAB-038', 'EVT-049'], options.unpredictable ?? false);
+    const config: RuleId[] = name.startsWith('C_') || name.endsWith('_FETCH') ? ['EVT-044'] : [];
+    this.add(ABORT, record, stale, [...rules, ...config], options.unpredictable ?? false);
   }
 }

@@ -40,8 +40,8 @@ function base(leaf: Permissions): { unprivileged: boolean; writable: boolean; ux
 export function checkPermission(leaf: Permissions, access: Access, f: Features): PermissionResult {
   const result = access.instruction ? checkFetch(leaf, access) : checkData(leaf, access, f);
   if (result.allowed) return result;
-  const rules: RuleId[] = [...result.rules, 'EVT-153', 'CACHE-060'];
-  if (flag(leaf.descriptor, 51) && access.write) rules.push('PERM-087');
+  const rules: RuleId[] = [...result.rules, 'EVT-153'];
+  if (flag(leaf.descriptor, 51) && flag(leaf.descriptor, 7) && access.write) rules.push('PERM-087');
   if (leaf.limits.apTables > 1 && !access.instruction) rules.push('PERM-048');
   return { allowed: false, rules };
 }
@@ -115,9 +115,8 @@ function checkFetch(leaf: Permissions, access: Access): PermissionResult {
     if (cd.wxn && unprivileged && writable) return { allowed: false, rules: ['PERM-018'] };
     if (cd.wxn && writable) rules.push('PERM-019');
     if (pxn) rules.push(leaf.limits.pxn && !ownPxn ? 'PERM-108' : 'PERM-011');
-    if (!unprivileged) rules.push('PERM-014');
+    if (!unprivileged && !apLow) rules.push('PERM-014');
   }
   if (cd.wxn && !writable) rules.push(apHigh ? 'PERM-020' : 'PERM-021');
-  if (rules.length === 0) rules.push(access.privileged ? 'PERM-010' : 'PERM-011');
   return { allowed: true, rules };
 }

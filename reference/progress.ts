@@ -4,9 +4,8 @@
  * Each step here may happen at any time after software or a device gave cause for it, so the judge follows every
  * order until something that forces completion (a settle, a CMD_SYNC) is observed.
  */
-import { Undetermined } from './undetermined.ts';
 import { alignDown, ones } from './bits.ts';
-import { CERROR_ABT, CERROR_ILL, commandOptions, withError } from './commands.ts';
+import { CERROR_ABT, CERROR_ILL, type CommandEffect, commandOptions, withError } from './commands.ts';
 import type { EventRecord } from './events.ts';
 import type { Features } from './features.ts';
 import type { Invalidation } from './invalidations.ts';
@@ -39,6 +38,8 @@ import {
   STRTAB_BASE_CFG,
   type TableWindow,
 } from './state.ts';
+import { transactionOutcomes } from './transaction.ts';
+import { Undetermined } from './undetermined.ts';
 
 export interface Environment extends Context {
   readonly memory: Memory;
@@ -421,7 +422,7 @@ function commandError(state: State, env: Environment, code: number, rules: reado
 function consume(
   state: State,
   env: Environment,
-  effect: Exclude<ReturnType<typeof commandOptions>, undefined>[number]['effect'],
+  effect: CommandEffect,
   rules: readonly RuleId[],
   log2Size: number,
 ): State {
@@ -443,6 +444,8 @@ function consume(
       break;
     case 'sync':
       if (state.recorded.length > 0) because(state, EVENTQ_PROD, ['EVQ-050']);
+      if ((state.cr0InForce & EVENTQEN) === 0 || state.why(EVENTQ_PROD).includes('EVQ-005'))
+        because(state, CMDQ_CONS, ['SYNC-036']);
       state.recorded = [];
       if (state.why(EVENTQ_PROD).some((rule) => rule === 'EVQ-001' || rule === 'EVQ-003'))
         because(state, EVENTQ_PROD, ['EVQ-051']);
@@ -452,19 +455,27 @@ function consume(
       if (effect.interrupt) state.due('CMD_SYNC', true, [...rules, 'SYNC-016', 'MSI-011']);
       break;
     case 'none':
-      if (rules.includes('CMD-023') || rules.includes('CMD-024')) {
-        because(
-          state,
-          EVENTQ_PROD,
-          rules.includes('CMD-024') ? ['CMD-027', 'CMD-028', 'EVT-040'] : ['CMD-027', 'EVT-040'],
-        );
-        if (disabled) because(state, CMDQ_CONS, ['CMD-029']);
-      }
+      if (disabled && (rules.includes('CMD-023') || rules.includes('CMD-024'))) because(state, CMDQ_CONS, ['CMD-029']);
+      break;
+    case 'prefetch':
+      if (disabled) because(state, CMDQ_CONS, ['CMD-029']);
+      else because(state, EVENTQ_PROD, silently(state, env, effect));
       break;
     case 'illegal':
       break;
   }
   return state;
+}
+
+/** What a prefetch comes across that a transaction would have reported, and it does not (4.2). */
+function silently(state: State, env: Environment, effect: Extract<CommandEffect, { kind: 'prefetch' }>): RuleId[] {
+  if (effect.streamId >= 2 ** env.features.sidSize) return [];
+  const access = { substreamId: undefined, write: false, privileged: false, instruction: false };
+  const transaction = { ...access, streamId: effect.streamId, address: effect.address ?? 0n };
+  const { outcomes } = transactionOutcomes(transaction, state, env.memory, env.features, env.now, true);
+  const events = outcomes.flatMap((outcome) => (outcome.event === undefined ? [] : [outcome.event.name]));
+  if (events.some((name) => name.startsWith('C_') || name.endsWith('_FETCH'))) return ['CMD-027', 'EVT-040'];
+  return events.length > 0 && effect.address !== undefined ? ['CMD-028', 'EVT-040'] : [];
 }
 
 /** An invalidation with the rules that its circumstances add: translation disabled, everything at once. */

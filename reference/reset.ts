@@ -1,6 +1,7 @@
 /**
  * The state after reset (3.11 and the reset values of 6.3): what is known of each register, and what is UNKNOWN.
  */
+import type { Features } from './features.ts';
 import { GBPA_ABORT, GBPA_PERMISSIONS, GBPA_TYPES, INDEX_BITS, note, OVERFLOW_FLAG } from './register-words.ts';
 import type { RuleId } from './rules/ids.ts';
 import {
@@ -25,8 +26,8 @@ import {
 } from './state.ts';
 
 /** The state after reset (3.11, 6.3). GBPA.ABORT may be either; see `gbpaCases`. */
-export function resetState(): State {
-  const state = new State();
+export function resetState(f: Features): State {
+  const state = new State(!f.msi);
   state.set(CR0, 0, ['RESET-001']);
   state.set(IRQ_CTRL, 0, ['RESET-003']);
   state.set(GERROR, 0, ['RESET-005']);

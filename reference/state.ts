@@ -56,6 +56,8 @@ function slotOf(offset: number): number {
 
 export class State {
   #cells: (Cell | undefined)[] = [];
+  /** Whether interrupts can only be wired: an implementation with MSIs may have no wires (3.18). */
+  readonly wired: boolean;
   /** The value of CR0 in force; between the write and the acknowledge it may be the old or the new one (6.3.9). */
   cr0InForce = 0;
   cr0Ack = 0;
@@ -82,8 +84,12 @@ export class State {
   /** Words that hold something else in this state than in others: what the SMMU or a device wrote here (state-set.ts). */
   overlay: ReadonlyMap<bigint, readonly Content[]> = NOTHING;
 
+  constructor(wired: boolean) {
+    this.wired = wired;
+  }
+
   copy(): State {
-    const other = new State();
+    const other = new State(this.wired);
     other.#cells = this.#cells.slice();
     other.cr0InForce = this.cr0InForce;
     other.cr0Ack = this.cr0Ack;
@@ -168,7 +174,7 @@ export class State {
     this.interrupts = {
       ...this.interrupts,
       [line]: {
-        must: must || (unmet && before.must),
+        must: (must && this.wired) || (unmet && before.must),
         max: (before === undefined ? 0 : before.max - before.seen) + 1,
         seen: 0,
         rules: unmet ? [...before.rules, ...rules] : rules,

@@ -57,7 +57,9 @@ export function judgeSte(ste: Ste, f: Features): SteJudgement | 'outside' {
   if (ste.v && ste.config === 0b101 && f.minor === 0 && ste.s1ContextPtr >> BigInt(f.oas) !== 0n) return 'outside';
   if (!ste.v) return { kind: 'illegal', rules: ['STE-001'] };
   if (ste.config < 0b100) {
-    const rules: RuleId[] = [ste.config === 0 ? 'STE-007' : 'STE-008', 'STE-009'];
+    const rules: RuleId[] = [ste.config === 0 ? 'STE-007' : 'STE-008'];
+    if (ste.strw === 3 || ste.s1Stalld || ste.s1ContextPtr >> BigInt(f.oas) !== 0n || vmid(ste) > 0xff)
+      rules.push('STE-009');
     if (ste.cont > 0) rules.push('STE-089');
     return { kind: 'abort', rules };
   }
@@ -70,7 +72,7 @@ export function judgeSte(ste: Ste, f: Features): SteJudgement | 'outside' {
   if (!stage1) return { kind: 'bypass', rules: ['STE-013', ...bypassIgnores(ste, f), ...fields] };
   const illegal = illegalStage1(ste, f);
   if (illegal !== undefined) return { kind: 'illegal', rules: [illegal, 'STE-003'] };
-  if (strwUsed(f) && ste.strw !== 0) return 'outside';
+  if ((strwUsed(f) && ste.strw !== 0) || (f.s2p && vmid(ste) !== 0)) return 'outside';
   return { kind: 'stage 1', rules: ['STE-020', ...stage1Ignores(ste, f), ...fields] };
 }
 
@@ -91,14 +93,19 @@ export function steReservedBits(ste: Ste, f: Features): RuleId | undefined {
   const [w0 = 0n, w1 = 0n, , w3 = 0n, , , , w7 = 0n] = ste.words;
   if (field(w0, 58, 56) !== 0n || field(w1, 43, 41) !== 0n || field(w3, 60, 56) !== 0n) return 'STRTAB-057';
   if (ste.config < 0b100) return undefined;
-  const optional = flag(w1, 24) || (flag(w1, 26) && !f.mpam) || field(ste.words[2] ?? 0n, 63, 59) !== 0n || w7 !== 0n;
+  const optional =
+    flag(w1, 24) ||
+    (flag(w1, 25) && f.minor < 2) ||
+    (flag(w1, 26) && !f.mpam) ||
+    field(ste.words[2] ?? 0n, 63, 59) !== 0n ||
+    w7 !== 0n;
   return optional ? 'STE-311' : undefined;
 }
 
 /** Fields set to something although this configuration ignores them, by the rule that says so. */
 function bypassIgnores(ste: Ste, f: Features): RuleId[] {
   const rules: RuleId[] = [];
-  if (stage2Fields(ste) || ste.s1CdMax !== 0 || ste.s1Fmt !== 0 || ste.s1ContextPtr !== 0n) rules.push('STE-015');
+  if (stage2Fields(ste) || ste.s1CdMax !== 0 || ste.s1Fmt !== 0) rules.push('STE-015');
   if (ste.strw !== 0) rules.push('STE-135');
   if (vmid(ste) > 0xff || ste.strw !== 0) rules.push('STE-016');
   if (ste.s1Stalld && f.stallModel !== 0) rules.push('STE-107');
@@ -107,7 +114,8 @@ function bypassIgnores(ste: Ste, f: Features): RuleId[] {
 }
 
 function stage1Ignores(ste: Ste, f: Features): RuleId[] {
-  const rules: RuleId[] = ['STE-046', 'STE-128', 'WALK-039'];
+  const rules: RuleId[] = ['STE-046', 'WALK-039'];
+  if (f.hyp) rules.push('STE-128');
   if (!f.hyp && ste.strw !== 0) rules.push('STE-133');
   if (ste.s1Fmt !== 0) rules.push('STE-036');
   if (ste.s1CdMax !== 0 && f.ssidSize === 0) rules.push('STE-058');
@@ -115,7 +123,6 @@ function stage1Ignores(ste: Ste, f: Features): RuleId[] {
   if (stage2Fields(ste)) rules.push('STE-033');
   if (((ste.words[2] ?? 0n) & (1n << 51n)) === 0n) rules.push('STE-230');
   if ((ste.words[3] ?? 0n) >> BigInt(f.oas) !== 0n) rules.push('STE-271');
-  if (flag(ste.words[2] ?? 0n, 57) || flag(ste.words[2] ?? 0n, 58)) rules.push('STALL-012');
   return rules;
 }
 
@@ -126,7 +133,7 @@ function ignoredFields(ste: Ste, f: Features): RuleId[] {
   if (vmid(ste) !== 0 && !f.s2p) rules.push('STE-153', 'TLBI-133');
   if (ste.nscfg !== 0) rules.push('SEC-025', 'SEC-076');
   if (small(w1, 23, 20) !== 0) rules.push('STE-092');
-  if (flag(w1, 25)) rules.push('STE-279');
+  if (flag(w1, 25) && f.minor < 2) rules.push('STE-279');
   if ((ste.words[4] ?? 0n) !== 0n || (ste.words[6] ?? 0n) !== 0n) rules.push('STE-301');
   if (flag(w1, 24) || flag(w1, 26)) rules.push('STE-311');
   return rules;

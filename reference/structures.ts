@@ -67,7 +67,7 @@ export function fetchSte(state: State, memory: Memory, streamId: number, horizon
   for (const table of state.tables) {
     const current = table.to === FOREVER;
     if (!current && table.to < since) {
-      forgotten.push(...horizon.rules, 'INIT-049');
+      forgotten.push(...horizon.rules, ...(table.base === state.tables.at(-1)?.base ? [] : (['INIT-049'] as const)));
       continue;
     }
     if (streamId >= 2 ** table.log2Size) continue;
@@ -75,7 +75,7 @@ export function fetchSte(state: State, memory: Memory, streamId: number, horizon
     const address = table.base + BigInt(streamId) * STE_BYTES;
     if (memory.backing(address) !== 'ram') {
       if (memory.backing(address) === 'elsewhere') unknown ??= 'a Stream table outside RAM';
-      else if (current) aborts.push({ address, rules: ['STRTAB-034', 'STRTAB-002', 'EVT-185', 'CACHE-010'] });
+      else if (current) aborts.push({ address, rules: ['STRTAB-034', 'STRTAB-002', 'EVT-185'] });
       continue;
     }
     const apart = (until: number, from: number): boolean =>
@@ -83,8 +83,9 @@ export function fetchSte(state: State, memory: Memory, streamId: number, horizon
     const result = assemble(state, memory, address, Math.max(since, table.from), table.to, horizon, apart);
     forgotten.push(...result.forgotten);
     for (const option of result.options) {
-      const rules: RuleId[] = ['STRTAB-002', 'STRTAB-056', ...table.rules];
-      if (!current) rules.push('STRTAB-064', 'CACHE-019');
+      const rules: RuleId[] = ['STRTAB-002', ...table.rules];
+      if (!current)
+        rules.push('CACHE-019', ...(table.base === state.tables.at(-1)?.base ? [] : (['STRTAB-064'] as const)));
       if (option.stale) rules.push('CACHE-002', ...option.rules);
       const structure = decodeSte(option.words);
       if (option.stale && !structure.v) rules.push('CACHE-003');
@@ -118,7 +119,7 @@ export function fetchCd(
     if (address >> BigInt(f.oas) !== 0n) continue;
     if (memory.backing(address) !== 'ram') {
       if (memory.backing(address) === 'elsewhere') unknown ??= 'a CD outside RAM';
-      else aborts.push({ address, rules: ['CD-023', 'CACHE-011', 'EVT-190', 'EVT-045', ...ste.rules] });
+      else aborts.push({ address, rules: ['CD-023', 'EVT-190', ...ste.rules] });
       continue;
     }
     // Before the STE pointed at it the CD was not reachable, so it cannot have been read (3.21.3).
@@ -127,9 +128,9 @@ export function fetchCd(
     const result = assemble(state, memory, address, Math.max(since, ste.since), FOREVER, horizon, apart);
     forgotten.push(...result.forgotten);
     for (const option of result.options) {
-      const rules: RuleId[] = ['CD-037'];
-      if (ste.stale) rules.push('CACHE-016');
       const structure = decodeCd(option.words);
+      const rules: RuleId[] = structure.endi ? ['CD-037'] : [];
+      if (ste.stale) rules.push('CACHE-016');
       if (option.stale) rules.push(structure.v ? 'CACHE-006' : 'CACHE-007', ...option.rules);
       seen.push({
         structure,

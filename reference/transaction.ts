@@ -2,6 +2,7 @@
  * What may become of one device transaction (3.3, 3.4, 3.12, 7.3.22), in the order in which the architecture processes it:
  * SMMUEN and GBPA, the Stream table, the STE, the CD, the walk, permissions, and how a fault terminates.
  */
+
 import { Undetermined } from './undetermined.ts';
 import { type Cd, cdReservedBits, effectiveIps, judgeCd } from './cd.ts';
 import type { Features } from './features.ts';
@@ -27,6 +28,9 @@ export function transactionOutcomes(
 ): TransactionOutcomes {
   return new Procedure(t, state, memory, f, fresh ? now : undefined).run();
 }
+
+/** Combinations of one STE and one CD that are followed. */
+const VERSIONS_MAX = 128;
 
 class Procedure {
   readonly #t: Transaction;
@@ -55,7 +59,7 @@ class Procedure {
 
   /** SMMUEN is 0: GBPA decides (6.3.9.6, 6.3.14). */
   #disabled(): void {
-    const common: RuleId[] = ['STRTAB-001', 'ACK-029', ...this.#state.why(GBPA)];
+    const common: RuleId[] = ['STRTAB-001', ...this.#state.why(GBPA)];
     if (this.#t.substreamId !== undefined) common.push('INIT-003');
     if ((this.#state.word(GBPA) & GBPA_ABORT) !== 0) {
       this.#out.add(ABORT, undefined, false, ['INIT-005', ...common]);
@@ -67,8 +71,7 @@ class Procedure {
     }
     this.#out.add({ kind: 'access', address: this.#t.address }, undefined, false, [
       'INIT-001',
-      'INIT-019',
-      'BANK-021',
+      ...(this.#state.tables.length > 0 ? (['ACK-027'] as const) : []),
       ...common,
     ]);
   }
@@ -77,11 +80,9 @@ class Procedure {
     const { streamId } = this.#t;
     const table = currentTable(this.#state);
     const common: RuleId[] = [
-      'INIT-007',
+      ...((this.#state.word(GBPA) & GBPA_ABORT) === 0 ? [] : (['INIT-007'] as const)),
       'INIT-047',
-      'STRTAB-040',
       'ACK-026',
-      ...(this.#state.why(CR2).includes('REG-149') === true ? (['INIT-050', 'REG-160'] as const) : []),
     ];
     const steFetch = fetchSte(this.#state, this.#memory, streamId, this.#horizon);
     this.#out.forgotten.push(...steFetch.forgotten);
@@ -112,14 +113,22 @@ class Procedure {
   #badStreamId(common: readonly RuleId[]): void {
     const record = (this.#state.word(CR2) & 0b10) !== 0;
     if (this.#state.unknown(CR2) & 0b10) throw new Undetermined('CR2.RECINVSID was never written');
-    if (record)
-      this.#out.abortWith('C_BAD_STREAMID', false, ['STRTAB-006', 'EVT-183', ...common], { mergeable: 'EVT-205' });
-    else this.#out.add(ABORT, undefined, false, ['STRTAB-007', 'STRTAB-006', ...common]);
+    const table = currentTable(this.#state);
+    // Enabled anew, CR2 counts as it was written in between (6.3.12).
+    const again: RuleId[] = this.#state.tables.length > 1 ? ['INIT-050', 'REG-160'] : [];
+    const rules: RuleId[] = [...again, ...table.rules, ...common];
+    if (!record) {
+      this.#out.add(ABORT, undefined, false, ['STRTAB-007', ...rules]);
+      return;
+    }
+    if (this.#memory.backing(table.base + BigInt(this.#t.streamId) * 64n) === 'hole') rules.push('EVT-183');
+    this.#out.abortWith('C_BAD_STREAMID', false, ['STRTAB-006', ...rules], { mergeable: 'EVT-205' });
   }
 
   /** The STE's part; true when stage 1 goes on. */
   #ste(ste: Fetched<Ste>, common: readonly RuleId[]): boolean {
     const s = ste.structure;
+    if (s.v && s.cont > 0 && this.#neighboursDiffer(s)) this.#out.unknown('STEs that differ within one CONT span');
     const judged = judgeSte(s, this.#f);
     if (judged === 'outside') throw new Undetermined('an STE that asks for stage 2 or another StreamWorld');
     const mergeable = 'EVT-205' as const;
@@ -135,7 +144,12 @@ class Procedure {
     switch (judged.kind) {
       case 'illegal':
         if (substreamId !== undefined) rules.push('EVT-186');
-        this.#out.abortWith('C_BAD_STE', ste.stale, [...rules, 'STE-004'], { mergeable });
+        this.#out.abortWith(
+          'C_BAD_STE',
+          ste.stale,
+          [...rules, ...(((s.words[2] ?? 0n) >> 57n) & 1n ? (['STE-004'] as const) : [])],
+          { mergeable },
+        );
         return false;
       case 'abort':
         if (substreamId !== undefined) rules.push('STE-010');
@@ -158,11 +172,33 @@ class Procedure {
     }
   }
 
+  /** Whether the STEs of the span that CONT gives are not all the same, so that any of them may be used (5.2). */
+  #neighboursDiffer(ste: Ste): boolean {
+    const table = currentTable(this.#state);
+    const span = 2 ** Math.min(ste.cont, table.log2Size);
+    const first = Math.floor(this.#t.streamId / span) * span;
+    const base = table.base + BigInt(first) * 64n;
+    const written = this.#memory.written(base, BigInt(span) * 64n);
+    const streams = new Set(written.map((word) => (word - base) >> 6n));
+    if (streams.size < span) return true;
+    return written.some((word) => {
+      const own = ste.words[Number((word >> 3n) & 7n)] ?? 0n;
+      const other = this.#memory.now(word)[0]?.value ?? 0n;
+      const cont = ((word >> 3n) & 7n) === 1n ? 0xfn << 13n : 0n;
+      return ((own ^ other) & ~cont) !== 0n;
+    });
+  }
+
   #bypass(ste: Fetched<Ste>, rules: readonly RuleId[]): void {
     const { substreamId, address } = this.#t;
     const s = ste.structure;
     if (substreamId !== undefined) {
-      this.#out.abortWith('C_BAD_SUBSTREAMID', ste.stale, ['STE-017', 'SUBS-001', ...rules], { mergeable: merging(s) });
+      this.#out.abortWith(
+        'C_BAD_SUBSTREAMID',
+        ste.stale,
+        ['STE-017', ...(this.#f.ssidSize === 0 ? (['SUBS-001'] as const) : []), ...rules],
+        { mergeable: merging(s) },
+      );
       return;
     }
     if (address >> BigInt(this.#f.oas) !== 0n) {
@@ -199,6 +235,7 @@ class Procedure {
         },
       );
     }
+    if (stes.length * cdFetch.seen.length > VERSIONS_MAX) throw new Undetermined('too many versions of one structure');
     let contexts: readonly Context[] | undefined;
     for (const ste of stes) {
       const judged = judgeSte(ste.structure, this.#f);

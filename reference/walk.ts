@@ -167,7 +167,13 @@ export class Walker {
       limits: NO_LIMITS,
       resumed: false,
       stale: !root.own,
-      rules: [startRule, ...rules, ...ips.rules, 'CD-090', 'CD-093', ...(flag(va, 55) ? (['WALK-226'] as const) : [])],
+      rules: [
+        startRule,
+        ...rules,
+        ...ips.rules,
+        flag(va, 55) ? 'CD-093' : 'CD-090',
+        ...(flag(va, 55) ? (['WALK-226'] as const) : []),
+      ],
     };
     return this.#level(step, table === half.ttb ? start : { ...start, rules: [...start.rules, 'CD-103'] }, indexBits);
   }
@@ -188,7 +194,10 @@ export class Walker {
         return [];
       }
       if (!canFetch || step.globalOnly || !this.#mayWalk(step, path)) return [];
-      const rules: RuleId[] = ['EVT-114', 'EVT-121', 'EVT-193', 'CACHE-059', 'CD-130', 'CD-131', ...path.rules];
+      const { cd } = step.root;
+      const rules: RuleId[] = ['EVT-114', 'EVT-193', ...path.rules];
+      if (!cd.r) rules.push('CD-130', 'EVT-121');
+      if (!cd.a) rules.push('CD-131', 'EVT-121');
       return [{ kind: 'fault', event: 'F_WALK_EABT', fetchAddress: address, stale: path.stale, rules }];
     }
     const result: (Leaf | WalkFault)[] = [];
@@ -234,10 +243,10 @@ export class Walker {
     const tableOrPage = flag(descriptor, 1);
     if (!valid) {
       const beyond = (field(descriptor, 47, 12) << 12n) >> BigInt(step.ips) !== 0n;
-      return fault('F_TRANSLATION', 'WALK-084', 'CACHE-058', ...(beyond ? (['EVT-194'] as const) : []));
+      return fault('F_TRANSLATION', 'WALK-084', ...(beyond ? (['EVT-194'] as const) : []));
     }
-    if (level === 3 && !tableOrPage) return fault('F_TRANSLATION', 'WALK-085', 'CACHE-058');
-    if (level === 0 && !tableOrPage) return fault('F_TRANSLATION', 'WALK-090', 'CACHE-058');
+    if (level === 3 && !tableOrPage) return fault('F_TRANSLATION', 'WALK-085');
+    if (level === 0 && !tableOrPage) return fault('F_TRANSLATION', 'WALK-090');
     if (level < 3 && tableOrPage) return this.#table(step, path, descriptor, shift, fault);
     return this.#leaf(step, path, descriptor, shift, fault);
   }
@@ -250,13 +259,14 @@ export class Walker {
     fault: (event: WalkFault['event'], ...rules: RuleId[]) => WalkFault[],
   ): (Leaf | WalkFault)[] {
     const nextTable = field(descriptor, 47, 12) << 12n;
-    if ((nextTable & ~ones(step.ips)) !== 0n) return fault('F_ADDR_SIZE', 'WALK-026', 'EVT-195', 'CACHE-058');
+    if ((nextTable & ~ones(step.ips)) !== 0n) return fault('F_ADDR_SIZE', 'WALK-026', 'EVT-195');
     const horizon = this.#horizon(step, { table: true, global: false, level: path.level, shift });
     const remembered = path.until === FOREVER || path.until >= horizon.time;
     if (!remembered) this.forgotten.push(...horizon.rules);
     const disabled = step.half.had && this.#features.had;
     const rules: RuleId[] = [...path.rules, 'WALK-087', 'WALK-061'];
-    if (descriptor & (ones(8) << 51n) || descriptor & (ones(10) << 2n)) rules.push('WALK-108', 'HTTU-006');
+    if (descriptor & (ones(8) << 51n) || descriptor & (ones(10) << 2n)) rules.push('WALK-108');
+    if (!flag(descriptor, 10)) rules.push('HTTU-006');
     if (flag(descriptor, 63)) rules.push('SEC-037');
     if (path.until !== FOREVER) rules.push('CACHE-062', ...horizon.spared);
     return this.#level(
@@ -289,9 +299,10 @@ export class Walker {
     const global = !flag(descriptor, 11);
     const base = field(descriptor, 47, shift) << BigInt(shift);
     const rules: RuleId[] = [(['WALK-090', 'WALK-088', 'WALK-089', 'WALK-086'] as const)[level] ?? 'WALK-086'];
-    rules.push(level === 3 ? 'WALK-100' : 'WALK-101', 'WALK-038');
+    rules.push('WALK-100');
+    if (level < 3 && field(descriptor, shift - 1, 17) !== 0n) rules.push('WALK-101');
     if ((base & ~ones(step.ips)) !== 0n) {
-      const size: RuleId[] = ['WALK-025', 'CACHE-058'];
+      const size: RuleId[] = ['WALK-025'];
       if (step.ips < this.#features.oas) size.push('WALK-027');
       if (!flag(descriptor, 10)) size.push('EVT-196');
       return fault('F_ADDR_SIZE', ...size);
@@ -300,7 +311,7 @@ export class Walker {
     if (field(descriptor, 49, 48) !== 0n) rules.push('WALK-107');
     const accessed = flag(descriptor, 10);
     if (!accessed && !step.root.cd.affd) {
-      return fault('F_ACCESS', 'HTTU-001', ...(level < 3 ? (['HTTU-008'] as const) : []), 'CACHE-058');
+      return fault('F_ACCESS', 'HTTU-001', ...(level < 3 ? (['HTTU-008'] as const) : []));
     }
     if (!accessed) rules.push('HTTU-002', ...(path.until === FOREVER ? [] : (['CACHE-065'] as const)));
     if (field(descriptor, 58, 55) !== 0n || flag(descriptor, 63)) rules.push('WALK-109');
@@ -355,7 +366,7 @@ export class Walker {
 function corrected(history: readonly { value: bigint; to: number }[], descriptor: bigint): RuleId[] {
   const rules: RuleId[] = [];
   const before = history.filter((held) => held.to !== FOREVER);
-  if (flag(descriptor, 0) && before.some((held) => !flag(held.value, 0))) rules.push('CACHE-063');
+  if (flag(descriptor, 0) && before.some((held) => !flag(held.value, 0))) rules.push('CACHE-063', 'CACHE-058');
   if (flag(descriptor, 10) && before.some((held) => flag(held.value, 0) && !flag(held.value, 10)))
     rules.push('CACHE-064');
   return rules;
@@ -381,5 +392,5 @@ function swap(value: bigint): bigint {
 
 function hierarchical(descriptor: bigint, disabled: boolean, rules: RuleId[]): RuleId[] {
   if (field(descriptor, 62, 59) === 0n) return rules;
-  return disabled ? [...rules, 'PERM-052', 'PERM-053'] : [...rules, 'WALK-129'];
+  return disabled ? [...rules, 'PERM-052'] : rules;
 }
