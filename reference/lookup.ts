@@ -14,7 +14,7 @@ import { checkPermission } from './permissions.ts';
 import type { RuleId } from './rules/ids.ts';
 import type { State } from './state.ts';
 import { effectiveAccess, judgeSte, type Ste } from './ste.ts';
-import { fetchCd, type Fetched, fetchSte } from './structures.ts';
+import { CD_WORDS_OF_A_CONTEXT, fetchCd, type Fetched, fetchSte } from './structures.ts';
 import { type Leaf, type Root, Walker, type WalkFault } from './walk.ts';
 
 /** A translation context that some stream could have used. */
@@ -24,7 +24,7 @@ export interface Context {
   readonly root: Root;
 }
 
-const CONTEXTS_MAX = 64;
+const CONTEXTS_MAX = 192;
 
 export class Lookup {
   readonly #out: Outcomes;
@@ -52,7 +52,7 @@ export class Lookup {
     for (const streamId of this.#streams()) {
       for (const cd of this.#contexts(streamId)) {
         const until = stillUsed(this.#state.invalidations, streamId, cd.until);
-        const key = cd.structure.words.join();
+        const key = contextKey(cd.structure);
         const known = contexts.get(`${streamId}:${key}`);
         const root: Root = {
           cd: cd.structure,
@@ -97,7 +97,7 @@ export class Lookup {
   lookUp(ste: Fetched<Ste>, cd: Fetched<Cd>, contexts: readonly Context[], common: readonly RuleId[]): void {
     const walker = new Walker(this.#state, this.#memory, this.#f);
     const { address } = this.#out.transaction;
-    const key = cd.structure.words.join();
+    const key = contextKey(cd.structure);
     const { streamId } = this.#out.transaction;
     // Invalidating configuration leaves translations alive: those of this very CD date back to when it first was seen.
     const same = contexts.filter((context) => context.streamId === streamId && context.key === key);
@@ -261,6 +261,11 @@ export class Lookup {
   }
 }
 
+/** What of a CD translations depend on. */
+function contextKey(cd: Cd): string {
+  return cd.words.slice(0, CD_WORDS_OF_A_CONTEXT).join();
+}
+
 export function merging(ste: Ste): RuleId | undefined {
   return ste.mev ? 'EVT-204' : undefined;
 }
@@ -273,7 +278,7 @@ function isGlobal(leaf: Leaf): boolean {
 function differences(root: Root, cd: Cd): RuleId[] {
   const other = root.cd;
   const rules: RuleId[] =
-    root.until !== FOREVER ? ['CACHE-040'] : other.words.join() === cd.words.join() ? [] : ['CACHE-048'];
+    root.until !== FOREVER ? ['CACHE-040'] : contextKey(other) === contextKey(cd) ? [] : ['CACHE-048'];
   if (other.aset !== cd.aset) rules.push('TLBI-148');
   if (
     other.wxn !== cd.wxn ||

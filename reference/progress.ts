@@ -298,7 +298,7 @@ function record(state: State, event: EventRecord, address: bigint, queue: QueueG
     state.put(address + BigInt(i * 8), [{ value: value & known, known, rules }]);
   });
   state.change(EVENTQ_PROD, { value: (((prod & 0x8000_0000) >>> 0) + advanced) >>> 0 });
-  state.recorded = [...state.recorded.slice(-15), event];
+  if (!state.recorded.some((other) => identical(other, event))) state.recorded = [...state.recorded.slice(-15), event];
   const why: RuleId[] = ['EVQ-007', 'EVQ-037', 'CMDQ-066', event.cause];
   if (event.rules.some((rule) => PRIORITY.has(rule))) why.push('EVT-037');
   if ((advanced & (2 ** log2Size - 1)) === 0) why.push('EVQ-008', 'CMDQ-004');

@@ -42,6 +42,10 @@ export interface FetchResult<T> {
 const STE_BYTES = 64n;
 const WORDS = 8;
 const COMBINATIONS_MAX = 512;
+/** What decides where an STE leads: V, Config and S1ContextPtr, and what makes it ILLEGAL. */
+const STE_WORDS_OF_A_CONTEXT = 2;
+/** What a TLB entry may rest on: geometry, tables, tags and permissions; not attributes. */
+export const CD_WORDS_OF_A_CONTEXT = 3;
 
 /** Whether translation is enabled now. */
 export function translating(state: State): boolean {
@@ -56,10 +60,13 @@ export function currentTable(state: State): TableWindow {
   return table;
 }
 
-/** Every STE that a lookup for `streamId` may use. */
-export function fetchSte(state: State, memory: Memory, streamId: number, horizonTime?: number): FetchResult<Ste> {
+/**
+ * Every STE that a lookup for `streamId` may use.
+ * @param context with it, every STE that may have led to a translation since that action
+ */
+export function fetchSte(state: State, memory: Memory, streamId: number, context?: number): FetchResult<Ste> {
   const horizon = configHorizon(state.invalidations, streamId, 'STE');
-  const since = horizonTime ?? horizon.time;
+  const since = context ?? horizon.time;
   const seen: Fetched<Ste>[] = [];
   const aborts: FetchAbort[] = [];
   const forgotten: RuleId[] = [];
@@ -80,7 +87,16 @@ export function fetchSte(state: State, memory: Memory, streamId: number, horizon
     }
     const apart = (until: number, from: number): boolean =>
       invalidatedBetween(state.invalidations, streamId, 'STE', until, from);
-    const result = assemble(state, memory, address, Math.max(since, table.from), table.to, horizon, apart);
+    const result = assemble(
+      state,
+      memory,
+      address,
+      Math.max(since, table.from),
+      table.to,
+      horizon,
+      apart,
+      context === undefined ? WORDS : STE_WORDS_OF_A_CONTEXT,
+    );
     forgotten.push(...result.forgotten);
     for (const option of result.options) {
       const rules: RuleId[] = ['STRTAB-002', ...table.rules];
@@ -106,10 +122,10 @@ export function fetchCd(
   streamId: number,
   stes: readonly Fetched<Ste>[],
   f: Features,
-  horizonTime?: number,
+  context?: number,
 ): FetchResult<Cd> {
   const horizon = configHorizon(state.invalidations, streamId, 'CD');
-  const since = horizonTime ?? horizon.time;
+  const since = context ?? horizon.time;
   const seen: Fetched<Cd>[] = [];
   const aborts: FetchAbort[] = [];
   const forgotten: RuleId[] = [];
@@ -125,7 +141,16 @@ export function fetchCd(
     // Before the STE pointed at it the CD was not reachable, so it cannot have been read (3.21.3).
     const apart = (until: number, from: number): boolean =>
       invalidatedBetween(state.invalidations, streamId, 'CD', until, from);
-    const result = assemble(state, memory, address, Math.max(since, ste.since), FOREVER, horizon, apart);
+    const result = assemble(
+      state,
+      memory,
+      address,
+      Math.max(since, ste.since),
+      FOREVER,
+      horizon,
+      apart,
+      context === undefined ? WORDS : CD_WORDS_OF_A_CONTEXT,
+    );
     forgotten.push(...result.forgotten);
     for (const option of result.options) {
       const structure = decodeCd(option.words);
@@ -156,6 +181,7 @@ interface Assembled {
  * All ways to put the eight words together from what each held after `since`, while enabled, before `before`.
  * @param horizon the invalidation that covers the structure; `since` may be later, when it was not reachable before
  * @param apart whether an invalidation came between two times, so that words of both cannot meet in one copy
+ * @param relevant how many words matter; the others are taken as they are now
  */
 function assemble(
   state: State,
@@ -165,13 +191,15 @@ function assemble(
   before: number,
   horizon: Horizon,
   apart: (until: number, since: number) => boolean,
+  relevant: number,
 ): { options: Assembled[]; forgotten: RuleId[] } {
   let options: Assembled[] = [{ words: [], since: Math.max(0, since), until: FOREVER, stale: false, rules: [] }];
   const forgotten: RuleId[] = [];
   let changed = 0;
   for (let i = 0; i < WORDS; i++) {
     const held: Held[] = [];
-    for (const h of memory.held(address + BigInt(i * 8), -2)) {
+    const history = memory.held(address + BigInt(i * 8), -2);
+    for (const h of i < relevant ? history : history.slice(-1)) {
       if (h.to <= since)
         forgotten.push(...(h.to <= horizon.time ? [...horizon.rules, ...wordRules(i)] : NOT_REACHABLE));
       else if (h.from < before && seenWhileEnabled(state, Math.max(h.from, since), h.to)) held.push(h);

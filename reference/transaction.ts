@@ -30,7 +30,7 @@ export function transactionOutcomes(
 }
 
 /** Combinations of one STE and one CD that are followed. */
-const VERSIONS_MAX = 128;
+const VERSIONS_MAX = 256;
 
 class Procedure {
   readonly #t: Transaction;
