@@ -80,10 +80,13 @@ export class Lookup {
 
   /** Every legal CD that a stream could have used at any time. */
   #contexts(streamId: number): Fetched<Cd>[] {
-    // A translation that outlived everything before this can only come from a structure that some cache could still hold then.
+    // A configuration cache may use a replaced structure until an invalidation of it completes, and what it makes then
+    // lasts until the next invalidation of every translation.
     const all = allTlbHorizon(this.#state.invalidations);
-    const since = (structure: 'STE' | 'CD'): number =>
-      Math.min(all, configHorizon(this.#state.invalidations, streamId, structure).time);
+    const before = this.#state.invalidations.filter(
+      ({ completedAt }) => completedAt !== undefined && completedAt <= all,
+    );
+    const since = (structure: 'STE' | 'CD'): number => configHorizon(before, streamId, structure).time;
     const stes = fetchSte(this.#state, this.#memory, streamId, since('STE')).seen.filter((ste) => {
       const judged = judgeSte(ste.structure, this.#f);
       return judged !== 'outside' && judged.kind === 'stage 1';

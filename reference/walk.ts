@@ -117,6 +117,8 @@ interface Path {
   readonly limits: TableLimits;
   /** A Table descriptor was passed, so a walk cache may have led here. */
   readonly resumed: boolean;
+  /** A walk that could be made now, or before the descriptor changed, reads it: its entry bears the lookup's own tag. */
+  readonly readable: boolean;
   readonly stale: boolean;
   readonly rules: readonly RuleId[];
 }
@@ -166,6 +168,7 @@ export class Walker {
       until: root.until,
       limits: NO_LIMITS,
       resumed: false,
+      readable: root.own,
       stale: !root.own,
       rules: [
         startRule,
@@ -215,7 +218,15 @@ export class Walker {
       const since = Math.max(path.since, held.from);
       const stale = path.stale || !now;
       const rules = now && history.length > 1 ? [...path.rules, ...corrected(history, descriptor)] : path.rules;
-      result.push(...this.#descriptor(step, { ...path, since, until, stale, rules }, descriptor, shift, faults));
+      result.push(
+        ...this.#descriptor(
+          step,
+          { ...path, since, until, stale, rules, readable: canFetch && this.#mayWalk(step, path) },
+          descriptor,
+          shift,
+          faults,
+        ),
+      );
     }
     return result;
   }
@@ -281,6 +292,7 @@ export class Walker {
           ? { ...NO_LIMITS, disabled: path.limits.disabled || flag(descriptor, 61) }
           : tighten(path.limits, descriptor),
         resumed: true,
+        readable: remembered,
         stale: path.stale,
         rules: hierarchical(descriptor, disabled, rules),
       },
@@ -340,7 +352,7 @@ export class Walker {
         outputAddress: base | offset,
         limits: path.limits,
         root: step.root,
-        readable: path.until === FOREVER && this.#mayWalk(step, path),
+        readable: path.readable,
         stale: path.stale || path.until !== FOREVER,
         rules: [...rules, ...path.rules],
       },
