@@ -24,6 +24,7 @@ export function addDigests(one: string, two: string): string {
 
 function line({ outcome, interrupts, outputAddress }: Observation): string {
   const value = outcome.kind === 'value' ? outcome.value.toString(16) : '';
-  const data = 'data' in outcome && outcome.data !== undefined ? Buffer.from(outcome.data).toString('hex') : '';
+  const data =
+    outcome.kind === 'data' || outcome.kind === 'unclear' ? Buffer.from(outcome.data ?? []).toString('hex') : '';
   return `${outcome.kind} ${value} ${data} ${interrupts.join()} ${outputAddress?.toString(16) ?? ''}\n`;
 }

@@ -142,8 +142,8 @@ export class DmaComparison {
   /** Whether the outcome and what the device saw may be the same thing. */
   #agrees(state: State, action: DmaAction, outcome: TransactionOutcome, observation: Observation): boolean {
     const seen = observation.outcome;
-    if ('data' in seen && seen.data !== undefined && (action.op === 'dma-write' || seen.data.length !== action.bytes))
-      return false;
+    const data = seen.kind === 'data' || seen.kind === 'unclear' ? seen.data : undefined;
+    if (data !== undefined && (action.op === 'dma-write' || data.length !== action.bytes)) return false;
     const { result } = outcome;
     if (seen.kind === 'value') return false;
     if (result.kind === 'abort') return seen.kind === 'abort' || (seen.kind === 'unclear' && allZero(seen.data));

@@ -4,6 +4,7 @@
  * A record is four 64-bit words and, for each, the bits that are known; the others are UNKNOWN or IMPLEMENTATION DEFINED.
  */
 import { ones } from './bits.ts';
+import type { Features } from './features.ts';
 import type { RuleId } from './rules/ids.ts';
 
 export type EventName =
@@ -92,14 +93,14 @@ const WITH_ACCESS: ReadonlySet<EventName> = new Set([
 /**
  * The record of a stage 1 event, or of one before translation.
  * @param fetchAddress physical address of the fetch that aborted, for the F_*_FETCH and F_WALK_EABT events
- * @param oas output address size in bits: FetchAddr bits above it may be zero or UNKNOWN (7.3.4)
+ * @param f output address size and version: FetchAddr bits above the size are zero, or UNKNOWN up to some bit (7.3.4)
  * @param cause the rule that made the event happen
  * @param mergeable the rule of 7.3.1 that lets this event be merged, if one does
  */
 export function eventRecord(
   name: EventName,
   source: EventSource,
-  oas: number,
+  f: Pick<Features, 'oas' | 'minor'>,
   options: { cause: RuleId; fetchAddress?: bigint; mergeable?: RuleId | undefined },
 ): EventRecord {
   const words: [bigint, bigint, bigint, bigint] = [0n, 0n, 0n, 0n];
@@ -162,8 +163,16 @@ export function eventRecord(
 
   if (options.fetchAddress !== undefined) {
     words[3] = options.fetchAddress & ~7n;
-    known[3] &= ~(ones(56 - oas) << BigInt(oas));
+    const top = unknownTop(name, f.minor);
+    if (top >= f.oas) known[3] &= ~(ones(top - f.oas + 1) << BigInt(f.oas));
     rules.push('EVT-073');
   }
   return { name, words, known, rules, cause: options.cause, mergeable: options.mergeable };
+}
+
+/** The highest bit of FetchAddr that is UNKNOWN where it is not below OAS; -1: they are zero (7.3.4, 7.3.10, 7.3.12). */
+function unknownTop(name: EventName, minor: number): number {
+  if (name === 'F_WALK_EABT') return 47;
+  if (minor === 0) return 47;
+  return name === 'F_STE_FETCH' && minor === 1 ? 51 : -1;
 }

@@ -76,7 +76,7 @@ export function reachesTlb(scope: TlbScope, entry: TlbEntry): Reach {
     if (entry.asid === scope.asid) return { reached: true, rules: scope.rules };
     return { reached: false, rules: ['TLBI-137'] };
   }
-  if (entry.last < scope.range.first || entry.first > scope.range.last) return { reached: false, rules: ['TLBI-050'] };
+  if (entry.last < scope.range.first || entry.first > scope.range.last) return { reached: false, rules: [] };
   if (scope.asid !== undefined && !entry.global && entry.asid !== scope.asid) {
     return { reached: false, rules: [entry.table ? 'TLBI-047' : 'TLBI-042'] };
   }
@@ -88,8 +88,8 @@ export function reachesTlb(scope: TlbScope, entry: TlbEntry): Reach {
   if (scope.ttl !== 0 && entry.level !== scope.ttl) return { reached: false, rules: ['TLBI-111'] };
   const rules: RuleId[] = [...scope.rules];
   if (entry.global && scope.asid !== undefined && entry.asid !== scope.asid) rules.push('TLBI-040');
-  if (entry.first !== scope.range.first) rules.push('TLBI-048');
-  if (entry.level < 3 && entry.first !== scope.range.first) rules.push('TLBI-049');
+  if (entry.first < scope.range.first) rules.push('TLBI-048');
+  if (entry.level < 3 && entry.first < scope.range.first) rules.push('TLBI-049');
   return { reached: true, rules };
 }
 

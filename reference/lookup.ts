@@ -175,7 +175,11 @@ export class Lookup {
     const access = effectiveAccess(ste.structure, this.#f, this.#out.transaction);
     const source = this.#out.source(access.privileged, access.instruction);
     const all = [...fault.rules, ...access.rules, ...rules];
-    if ((fault.event === 'F_ADDR_SIZE' || fault.event === 'F_ACCESS') && fault.leaf !== undefined) {
+    if (
+      (fault.event === 'F_ADDR_SIZE' || fault.event === 'F_ACCESS') &&
+      fault.leaf !== undefined &&
+      !fault.rules.includes('WALK-026')
+    ) {
       const wanted = {
         write: this.#out.transaction.write,
         privileged: access.privileged,
@@ -228,7 +232,7 @@ export class Lookup {
     const tagged =
       field(this.#out.transaction.address, 63, 56) !== 0n && field(this.#out.transaction.address, 63, 56) !== 0xffn;
     const event = cd.r
-      ? eventRecord(name, source, this.#f.oas, {
+      ? eventRecord(name, source, this.#f, {
           cause: rules[0] ?? rule,
           mergeable: merging(ste) === undefined ? undefined : 'EVT-207',
         })

@@ -101,7 +101,7 @@ export class Outcomes {
     const source =
       options.source ??
       this.source(this.transaction.privileged, this.transaction.instruction && !this.transaction.write);
-    const record = eventRecord(name, source, this.#f.oas, {
+    const record = eventRecord(name, source, this.#f, {
       ...(options.fetchAddress === undefined ? {} : { fetchAddress: options.fetchAddress }),
       cause: rules[0] ?? 'STRTAB-038',
       mergeable: options.mergeable,

@@ -184,7 +184,7 @@ function tableWindow(state: State, f: Features, now: number): TableWindow {
   if (literal === 0) rules.push('STRTAB-005');
   if (f.stLevel !== 0 && format >= 2) rules.push('STRTAB-010');
   const split = (config | state.reserved(STRTAB_BASE_CFG)) & 0x7c0;
-  if (linear && split !== 0) rules.push('STRTAB-019');
+  if (linear && split !== 0) rules.push(f.stLevel === 0 ? 'STRTAB-011' : 'STRTAB-019');
   return {
     from: now,
     to: FOREVER,
@@ -349,7 +349,7 @@ function raise(state: State, error: number, rules: readonly RuleId[]): State {
   state.ghostErrors &= ~error;
   because(state, GERROR, [...rules, 'GERR-002', ...((before & error) !== 0 ? (['REG-197'] as const) : [])]);
   if ((state.irqCtrlAck & IRQEN_GERROR) !== 0) {
-    state.due('GERROR', true, ['GERR-036', 'MSI-003', 'MSI-006', 'SYNC-040', 'MSI-011']);
+    state.due('GERROR', true, [...rules.slice(0, 1), 'GERR-036', 'MSI-003', 'MSI-006', 'SYNC-040', 'MSI-011']);
   } else {
     because(state, GERROR, ['GERR-037']);
   }

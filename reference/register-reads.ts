@@ -164,8 +164,12 @@ export function readWord(state: State, context: Context, offset: number): readon
       const active = (state.activeErrors() & GERROR_CMDQ_ERR) !== 0;
       const value = (base.value & ~(INDEX_BITS & ~(2 ** (size + 1) - 1))) >>> 0;
       const known = active ? base.known : base.known & ~0x7f00_0000;
-      const rules: RuleId[] = [...base.rules, 'REG-318', ...occupancyRules(state, f)];
-      if (!active) rules.push('CMDQ-052');
+      const rules: RuleId[] = [
+        'REG-318',
+        ...(active ? [] : (['CMDQ-052'] as const)),
+        ...occupancyRules(state, f),
+        ...base.rules,
+      ];
       // Bits above the wrap flag read as zero whatever reset left in the register.
       return [{ value, known: known | (INDEX_BITS & ~(2 ** (size + 1) - 1)), rules }];
     }
@@ -176,7 +180,7 @@ export function readWord(state: State, context: Context, offset: number): readon
         {
           value: (base.value & ~(INDEX_BITS & ~stored)) >>> 0,
           known: base.known | (INDEX_BITS & ~stored),
-          rules: [...base.rules, 'REG-356'],
+          rules: ['REG-356', ...base.rules],
         },
       ];
     }
@@ -203,7 +207,7 @@ export function readWord(state: State, context: Context, offset: number): readon
   for (const [first, last, present, rule] of absences(f)) {
     if (offset < first || offset > last) continue;
     const all: RuleId[] = rule === 'REG-237' || rule === 'REG-242' ? [rule, 'REG-037'] : [rule];
-    return [present ? { value: 0, known: 0, rules: [] } : { value: 0, known: ~0, rules: all }];
+    return [present ? { value: 0, known: 0, rules: [] } : reservedWord(state, offset, all)];
   }
   if (idWindow(offset) && state.has(offset)) return [plain(state, offset, ['REG-094'])];
   if (implementationDefined(offset)) {
@@ -211,15 +215,15 @@ export function readWord(state: State, context: Context, offset: number): readon
   }
   // S_INIT may be exposed to Non-secure accesses (3.11).
   if (offset === 0x803c) return [{ value: 0, known: 0, rules: [] }];
-  if (offset >= 0x8000 && offset < PAGE1) return [{ value: 0, known: ~0, rules: ['STRTAB-052'] }];
+  if (offset >= 0x8000 && offset < PAGE1) return [reservedWord(state, offset, ['STRTAB-052'])];
   if (offset >= PAGE1 && offset < 2 * PAGE1) {
     const aliases = readWord(state, context, offset - PAGE1);
     return [
-      { value: 0, known: ~0, rules: ['REG-012'] },
+      reservedWord(state, offset, ['REG-012']),
       ...aliases.map((option) => ({ ...option, rules: ['REG-012' as const] })),
     ];
   }
-  if (offset < PAGE1) return [{ value: 0, known: ~0, rules: ['REG-011'] }];
+  if (offset < PAGE1) return [reservedWord(state, offset, ['REG-011'])];
   return [{ value: 0, known: 0, rules: [] }];
 }
 
@@ -258,7 +262,13 @@ function plain(state: State, offset: number, rules: readonly RuleId[]): ReadOpti
 }
 
 function masked(option: ReadOption, known: number, rule: RuleId | undefined): ReadOption {
-  return { ...option, known: option.known & known, rules: rule === undefined ? option.rules : [...option.rules, rule] };
+  return { ...option, known: option.known & known, rules: rule === undefined ? option.rules : [rule, ...option.rules] };
+}
+
+/** A word of which nothing is defined: RES0, so that ones written there read back as zero or as written (1.2). */
+function reservedWord(state: State, offset: number, rules: readonly RuleId[]): ReadOption {
+  const bits = state.reserved(offset);
+  return { value: 0, known: ~bits, rules: bits === 0 ? rules : [], reserved: { bits, rules } };
 }
 
 /** What the Command queue's occupancy says of where CONS is. */

@@ -95,7 +95,7 @@ export function writeWord(state: State, context: Context, offset: number, value:
         ];
         s.set(CMDQ_CONS, unsigned & INDEX_BITS, ['REG-296', ...extra]);
         s.change(CMDQ_CONS, { unknown: 0x7f00_0000 }); // ERR may take the written value or keep its own
-        s.change(CMDQ_CONS, { reserved: 0 });
+        s.change(CMDQ_CONS, { reserved: (s.reserved(CMDQ_CONS) | (unsigned & 0x80f0_0000)) >>> 0 });
       });
     case EVENTQ_BASE:
     case EVENTQ_BASE + 4:
@@ -108,7 +108,6 @@ export function writeWord(state: State, context: Context, offset: number, value:
     case EVENTQ_PROD:
       return guarded(state, f, EVENTQEN, false, ['REG-336', 'REG-351', 'REG-352'], (s) => {
         store(s, offset, unsigned, INDEX_BITS | OVERFLOW_FLAG, ['REG-334']);
-        s.change(offset, { reserved: 0 });
       });
     case EVENTQ_CONS:
       return writeEventqCons(state, f, unsigned);
@@ -124,13 +123,16 @@ export function writeWord(state: State, context: Context, offset: number, value:
   // Read-only, absent, reserved or IMPLEMENTATION DEFINED: nothing the reference models changes.
   if (offset >= PAGE1 && offset < 2 * PAGE1) {
     const alias = writeWord(state, context, offset - PAGE1, value);
-    if (alias.states.length !== 1 || alias.states[0] !== state) return { ...alias, states: [state, ...alias.states] };
+    const kept = state.copy();
+    kept.change(offset, { reserved: (kept.reserved(offset) | unsigned) >>> 0 });
+    return { ...alias, states: [kept, ...alias.states] };
   }
   if (idWindow(offset) && state.has(offset)) return single(state, (s) => note(s, offset, 'REG-093'));
   if (offset < 0x20 || offset === CR0ACK || offset === IRQ_CTRLACK || offset === GERROR) {
     return single(state, (s) => note(s, offset, writeIgnored(offset)));
   }
-  return { states: [state] };
+  if (value === 0 || offset >= 2 * PAGE1 || idWindow(offset)) return { states: [state] };
+  return single(state, (s) => s.change(offset, { reserved: (s.reserved(offset) | unsigned) >>> 0 }));
 }
 
 function writeIgnored(offset: number): RuleId {

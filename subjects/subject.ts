@@ -14,6 +14,8 @@ export interface Capabilities {
   /** Whether a DMA can carry PRIV and INST attributes; else all are unprivileged data. */
   readonly attributes: boolean;
   readonly dmaBytesMax: number;
+  /** Whether the bus takes an access apart unless its size is a power of two and its address a multiple of that. */
+  readonly dmaAligned?: boolean;
   /** DMA to input addresses of this many bits and fewer reaches the SMMU; undefined: all 64. Beyond, the bus aborts and the SMMU sees nothing. */
   readonly dmaAddressBits?: number;
   /** Whether 1, 2 and misaligned register accesses can be made. */

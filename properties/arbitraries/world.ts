@@ -196,14 +196,16 @@ export class World {
   }
 
   dma(stream: number, wanted: bigint, options: DmaOptions = {}): void {
-    const address = this.#reaching(wanted);
-    const { attributes, substreams, dmaBytesMax } = this.target.capabilities;
-    const within = 0x1000 - Number(address & 0xfffn);
-    const bytes = Math.min(
+    const { attributes, substreams, dmaBytesMax, dmaAligned } = this.target.capabilities;
+    const reaching = this.#reaching(wanted);
+    const within = 0x1000 - Number(reaching & 0xfffn);
+    const drawn = Math.min(
       options.bytes ?? (this.draw.chance(80) ? 8 : this.draw.pick(DMA_SIZES)),
       dmaBytesMax,
       within,
     );
+    const bytes = dmaAligned === true ? 2 ** Math.floor(Math.log2(drawn)) : drawn;
+    const address = dmaAligned === true ? reaching - (reaching % BigInt(bytes)) : reaching;
     // Built key by key: this is the step drawn most, and spreading costs.
     const step: Mutable<Extract<Step, { do: 'dma' }>> = { do: 'dma', stream, bytes };
     if (options.write === true) {

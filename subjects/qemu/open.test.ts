@@ -69,6 +69,7 @@ test('says what it has', async () => {
     substreams: false,
     attributes: false,
     dmaBytesMax: 4,
+    dmaAligned: true,
     registerAccessBytes: [4, 8],
     memoryAborts: false,
   });

@@ -66,6 +66,7 @@ class QemuSubject implements Subject {
       substreams: false,
       attributes: false,
       dmaBytesMax: DMA_BYTES_MAX,
+      dmaAligned: true,
       ...(dmaAddressBits === undefined ? {} : { dmaAddressBits }),
       registerAccessBytes,
       memoryAborts: false,
