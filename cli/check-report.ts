@@ -91,6 +91,7 @@ export function checkDocument(report: CheckReport): unknown {
     passes,
     rules: { reached, observable: inScope },
     lints,
+    traces: statistics.traces,
     violations: violations.map((violation) => ({
       property: violation.property,
       rule: violation.rule,
@@ -190,6 +191,7 @@ function totalsText(report: CheckReport): string {
       count(reached),
       `reached of the ${count(inScope)} in scope (${percent(reached, inScope)}); coverage --uncovered lists the rest`,
     ],
+    ['traces', '', `fingerprint ${statistics.traces.slice(0, 16)}: the same for the same seed, runs and subject`],
     ['violations', violationCount(violations.length), violations.length === 0 ? '' : 'distinct ones, below'],
   ];
   const lines = [table([{ title: '' }, { title: '', align: 'right' }, { title: '' }], rows)];

@@ -21,6 +21,7 @@ const checkDocument = z.strictObject({
   passes: z.strictObject({ forced: whole, stale: whole, unpred: whole, impdef: whole }),
   rules: z.strictObject({ reached: whole, observable: whole }),
   lints: whole,
+  traces: z.string().regex(/^[0-9a-f]{64}$/),
   violations: z.array(
     z.strictObject({
       property: z.string(),
@@ -131,7 +132,8 @@ test('a module that throws while running is a find, and the status is 3', async 
 test('a worker that dies loses its range, which is run again; the rest goes on, the status is 3', async () => {
   const folder = emptyFolder();
   const subject = faultySubject(folder, 'exits', 'if (program.actions.length % 23 === 0) process.exit(7);');
-  const args = ['--subject', subject, '--suite', 'judged', '--runs', '400', '--workers', '2'];
+  mkdirSync(join(folder, 'kept'));
+  const args = ['--subject', subject, '--corpus', 'kept', '--suite', 'judged', '--runs', '400', '--workers', '2'];
   const ended = await smmuCrosscheck(folder, 'check', ...args);
   expect(ended.status, ended.stderr).toBe(3);
   expect(ended.stderr).toMatch(/judged:1:\d+ to \d+: the worker ended; running the range again/);

@@ -98,6 +98,8 @@ const QUEUE_REGISTERS: ReadonlySet<string> = new Set(['CR0', 'CMDQ_BASE', 'CMDQ_
 /** Everything that a cache of the Non-secure interface may hold, and the CMD_SYNC that completes it. */
 export const INVALIDATE_ALL: readonly Step[] = [
   { do: 'command', name: 'CMD_CFGI_ALL' },
+  // Nothing orders the two without a CMD_SYNC between them, and a stale CD may make a translation in between (4.3.6).
+  { do: 'command', name: 'CMD_SYNC' },
   { do: 'command', name: 'CMD_TLBI_NSNH_ALL' },
   { do: 'command', name: 'CMD_SYNC' },
 ];

@@ -110,6 +110,8 @@ interface Step {
 
 interface Path {
   readonly table: bigint;
+  /** Of the descriptor read last. */
+  readonly address: bigint;
   readonly level: number;
   readonly since: number;
   /** Until when this path could be followed; FOREVER: it can be followed now. */
@@ -163,6 +165,7 @@ export class Walker {
     const table = alignDown(half.ttb, Math.max(indexBits + 3, ips.bits >= 52 ? 6 : 0));
     const start: Path = {
       table,
+      address: table,
       level,
       since: root.since,
       until: root.until,
@@ -221,7 +224,7 @@ export class Walker {
       result.push(
         ...this.#descriptor(
           step,
-          { ...path, since, until, stale, rules, readable: canFetch && this.#mayWalk(step, path) },
+          { ...path, address, since, until, stale, rules, readable: canFetch && this.#mayWalk(step, path) },
           descriptor,
           shift,
           faults,
@@ -284,6 +287,7 @@ export class Walker {
       step,
       {
         table: nextTable,
+        address: nextTable,
         level: path.level + 1,
         since: path.since,
         // A cached Table descriptor lets later walks go on from it, whatever became of the way to it.
@@ -331,6 +335,9 @@ export class Walker {
     if (flag(descriptor, 5) || flag(descriptor, 63)) rules.push('SEC-037');
     if (level < 3 && flag(descriptor, 16) && this.#features.bbml >= 1) rules.push('WALK-114');
     if (step.globalOnly && !global) return [];
+    if (flag(descriptor, 52) && !this.#contiguous(step, path, descriptor, shift)) {
+      this.unknown = 'a Contiguous group whose members differ';
+    }
     const horizon = this.#horizon(step, { table: false, global, level, shift });
     if (path.until !== FOREVER && path.until < horizon.time) {
       this.forgotten.push(...horizon.rules);
@@ -357,6 +364,18 @@ export class Walker {
         rules: [...rules, ...path.rules],
       },
     ];
+  }
+
+  /** Whether all members of a Contiguous group are, and have been, what the group's one entry would say (D8.7.1). */
+  #contiguous(step: Step, path: Path, descriptor: bigint, shift: number): boolean {
+    const own = field(step.va, shift + 3, shift);
+    const address = path.address - own * 8n;
+    for (let member = 0n; member < 16n; member++) {
+      const expected = descriptor + ((member - own) << BigInt(shift));
+      const history = this.#memory.held(address + member * 8n, path.since);
+      if (history.some((held) => (step.root.cd.endi ? swap(held.value) : held.value) !== expected)) return false;
+    }
+    return true;
   }
 
   #horizon(step: Step, entry: { table: boolean; global: boolean; level: number; shift: number }): Horizon {
