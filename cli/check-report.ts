@@ -191,7 +191,11 @@ function totalsText(report: CheckReport): string {
       count(reached),
       `reached of the ${count(inScope)} in scope (${percent(reached, inScope)}); coverage --uncovered lists the rest`,
     ],
-    ['traces', '', `fingerprint ${statistics.traces.slice(0, 16)}: the same for the same seed, runs and subject`],
+    [
+      'traces',
+      '',
+      `fingerprint ${statistics.traces.slice(0, 16)}: the same for the same seed, runs, kept scenarios and subject`,
+    ],
     ['violations', violationCount(violations.length), violations.length === 0 ? '' : 'distinct ones, below'],
   ];
   const lines = [table([{ title: '' }, { title: '', align: 'right' }, { title: '' }], rows)];

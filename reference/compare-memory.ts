@@ -2,7 +2,8 @@
 import type { Action } from '../scenario/steps.ts';
 import type { Observation } from '../scenario/trace.ts';
 import { type Accepted, type Comparison, everyState } from './comparison.ts';
-import { ALL_ONES, ones } from './bits.ts';
+import { ones } from './bits.ts';
+import { isLayout } from './events.ts';
 import type { Features } from './features.ts';
 import { hex, unknownBits } from './in-words.ts';
 import { agrees, type Content, type Memory, wordsOf } from './memory.ts';
@@ -57,7 +58,7 @@ function compareWords(state: State, memory: Memory, f: Features, words: Words): 
     if (freeEventSlot(state, f, word)) continue;
     const contents = state.content(memory, word);
     const matching = contents.filter((content) => agrees(content, value, mask));
-    if (matching.length === 0) return brokenWord(word, value & mask, contents);
+    if (matching.length === 0) return brokenWord(state, memory, f, word, value & mask, contents);
     if (!state.overlay.has(word)) memory.narrow(word, value, mask);
     else if (matching.length < contents.length) state.put(word, matching);
     for (const content of matching) rules.push(...content.rules);
@@ -67,34 +68,53 @@ function compareWords(state: State, memory: Memory, f: Features, words: Words): 
   return { rules };
 }
 
-function brokenWord(word: bigint, seen: bigint, contents: readonly Content[]): Broken {
-  const written = contents.find((content) => content.rules.length > 0);
-  const event = written?.rules.some((rule) => rule.startsWith('EVT-')) ?? false;
+function brokenWord(
+  state: State,
+  memory: Memory,
+  f: Features,
+  word: bigint,
+  seen: bigint,
+  contents: readonly Content[],
+): Broken {
   const permitted = contents.map((c) => ({
     outcome: `${hex(c.value)} at ${hex(word)}${unknownBits(c)}`,
     rules: c.rules,
   }));
-  const wrong = written === undefined ? 0n : (written.value ^ seen) & written.known;
-  const cause = written?.rules[0] ?? 'HTTU-065';
-  return { permitted, event, rule: event ? brokenField(Number((word >> 3n) & 3n), wrong, cause) : cause };
+  const queue = eventQueue(state, f);
+  const inQueue = word >= queue.base && word <= slotAddress(queue, 2 ** queue.log2Size - 1, 32) + 24n;
+  // A word that a record leaves as it was is one of the record all the same: its first word tells which.
+  const record = inQueue
+    ? state.content(memory, word & ~31n).find((content) => content.rules.some(isLayout))
+    : undefined;
+  if (record !== undefined) {
+    const wrong = contents.reduce((bits, content) => bits | ((content.value ^ seen) & content.known), 0n);
+    return { permitted, event: true, rule: brokenField(Number((word >> 3n) & 3n), wrong, record.rules) };
+  }
+  const written = contents.find((content) => content.rules.length > 0);
+  return { permitted, event: false, rule: written?.rules[0] ?? 'HTTU-065' };
 }
 
-/** The rule of the record field that the wrong bits of one of its four words lie in (7.3). */
-function brokenField(at: number, wrong: bigint, cause: RuleId): RuleId {
+/**
+ * The rule of the record field that the wrong bits of one of its four words lie in (7.3).
+ * @param rules of the record that must be there, first the one that made the event happen
+ */
+function brokenField(at: number, wrong: bigint, rules: readonly RuleId[]): RuleId {
   const inside = (high: number, low: number): boolean => (wrong & (ones(high - low + 1) << BigInt(low))) !== 0n;
+  const layout = rules.find(isLayout) ?? 'EVT-002';
+  const field = (rule: RuleId): RuleId => (rules.includes(rule) ? rule : layout);
   switch (at) {
     case 0:
-      if (inside(7, 0)) return cause;
-      return inside(63, 32) ? 'EVT-005' : 'EVT-002';
+      if (inside(7, 0)) return rules[0] ?? layout;
+      return inside(63, 32) ? 'EVT-005' : layout;
     case 1:
-      if (inside(35, 35)) return 'EVT-009';
-      if (inside(34, 33)) return 'EVT-012';
-      if (inside(39, 39)) return 'EVT-018';
-      return inside(41, 40) ? 'EVT-020' : 'EVT-002';
+      if (inside(35, 35)) return field('EVT-009');
+      if (inside(34, 33)) return field('EVT-012');
+      if (inside(39, 39)) return field('EVT-018');
+      return inside(41, 40) ? field('EVT-020') : layout;
     case 2:
-      return (wrong & ALL_ONES) !== 0n ? 'EVT-015' : 'EVT-002';
+      return field('EVT-015');
     default:
-      return cause;
+      return field('EVT-073');
   }
 }
 

@@ -55,6 +55,13 @@ const LAYOUT_RULE: Readonly<Record<EventName, RuleId>> = {
   F_CFG_CONFLICT: 'EVT-176',
 };
 
+const LAYOUT_RULES: ReadonlySet<RuleId> = new Set(Object.values(LAYOUT_RULE));
+
+/** Whether a rule is about the fields of one kind of record. */
+export function isLayout(rule: RuleId): boolean {
+  return LAYOUT_RULES.has(rule);
+}
+
 /** What a transaction brings into an event (7.3): attributes after the STE's overrides. */
 export interface EventSource {
   readonly streamId: number;

@@ -2,8 +2,12 @@
 import type { Observation } from '../scenario/trace.ts';
 import type { RuleId } from './rules/ids.ts';
 
-import type { State } from './state.ts';
+import { EVENTQ_CONS, EVENTQ_PROD, type State } from './state.ts';
 import type { Violation } from './verdict.ts';
+
+/** EVENTQ_PROD.OVFLG and EVENTQ_CONS.OVACKFLG: they differ while an overflow is not acknowledged (7.4). */
+const OVERFLOW = 0x8000_0000;
+
 /**
  * Takes the edges of an observation from what is due in a state, which it changes.
  * @param settled nothing is under way any more: what must have come has come
@@ -20,8 +24,7 @@ export function takeInterrupts(
     const due = state.interrupts[line];
     if (due === undefined || due.seen >= due.max) {
       return {
-        rule:
-          line === 'EVTQ' ? 'EVQ-038' : line === 'GERROR' ? 'GERR-003' : line === 'CMD_SYNC' ? 'SYNC-003' : 'REG-262',
+        rule: unexpected(state, line),
         difference: 'interrupt-unexpected',
         observed: `an edge on ${line}`,
         permitted: [{ outcome: `no edge on ${line}`, rules: ['REG-262', 'ACK-041', 'GERR-038'] }],
@@ -45,4 +48,21 @@ export function takeInterrupts(
   }
   state.interrupts = {};
   return undefined;
+}
+
+/** The rule that an edge breaks which nothing calls for. */
+function unexpected(state: State, line: Observation['interrupts'][number]): RuleId {
+  switch (line) {
+    case 'EVTQ':
+      return 'EVQ-038';
+    case 'CMD_SYNC': // instead of the global error that the command is?
+      return state.interrupts.GERROR?.rules[0] ?? 'SYNC-003';
+    case 'GERROR': {
+      if (state.activeErrors() !== 0) return 'GERR-003';
+      const overflow = ((state.word(EVENTQ_PROD) ^ state.word(EVENTQ_CONS)) & OVERFLOW) !== 0;
+      return overflow ? 'EVQ-034' : 'GERR-036';
+    }
+    default:
+      return 'REG-262';
+  }
 }

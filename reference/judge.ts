@@ -152,7 +152,7 @@ class Judge {
       if (broken === undefined) {
         states.push(next);
         shown.forEach((rule) => rules.add(rule));
-      } else problem ??= broken;
+      } else problem = broken; // the last state is the one that has come furthest
     }
     if (states.length === 0 && problem !== undefined) return problem;
     return { states, rules: [...rules] };
