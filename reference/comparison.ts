@@ -1,8 +1,8 @@
 /** What the judge compares an observation with, and which states agree. */
 import type { RuleId } from './rules/ids.ts';
-
 import type { State } from './state.ts';
 import type { Difference, PassKind, Permitted } from './verdict.ts';
+
 /** A state that agrees with the observation, and why. */
 export interface Accepted {
   readonly state: State;

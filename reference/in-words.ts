@@ -1,8 +1,8 @@
 /** Outcomes and observations in words, for verdicts. */
 import type { Observation } from '../scenario/trace.ts';
-
 import type { Content } from './memory.ts';
 import type { TransactionOutcome } from './outcomes.ts';
+
 export function inWords(outcome: TransactionOutcome): string {
   const event = outcome.event === undefined ? '' : ` with ${outcome.event.name}`;
   switch (outcome.result.kind) {

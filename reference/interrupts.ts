@@ -1,7 +1,6 @@
 /** Interrupt edges: which are due, which were seen, which are missing (3.18). */
 import type { Observation } from '../scenario/trace.ts';
 import type { RuleId } from './rules/ids.ts';
-
 import { EVENTQ_CONS, EVENTQ_PROD, type State } from './state.ts';
 import type { Violation } from './verdict.ts';
 

@@ -134,23 +134,6 @@ export class Lookup {
     this.#conflict(ste, found, rules);
   }
 
-  /** Rules that keep this lookup from what other contexts would have given it at the same address. */
-  #apart(walker: Walker, contexts: readonly Context[], cd: Cd, found: readonly (Leaf | WalkFault)[]): RuleId[] {
-    const outputs = new Set(found.flatMap((hit) => (hit.kind === 'leaf' ? [hit.outputAddress] : [])));
-    const rules: RuleId[] = [];
-    for (const { streamId, root } of contexts) {
-      if (
-        root.cd.asid === cd.asid ||
-        !root.cd.halves.every((half) => half.epd || (half.granule === 12 && half.txsz <= 39))
-      )
-        continue;
-      const leaves = walker.walk(root, this.#out.transaction.address, false).filter((hit) => hit.kind === 'leaf');
-      if (!leaves.some((leaf) => !outputs.has(leaf.outputAddress))) continue;
-      rules.push(streamId === this.#out.transaction.streamId ? 'CACHE-046' : 'CACHE-025', 'TLBI-137');
-    }
-    return rules;
-  }
-
   /** What a walk with another context may have left in the TLB that matches this one's tag (3.17). */
   #leftBehind(walker: Walker, root: Root, cd: Cd): (Leaf | WalkFault)[] {
     const { address } = this.#out.transaction;

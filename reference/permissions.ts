@@ -69,7 +69,7 @@ function checkData(leaf: Permissions, access: Access, f: Features): PermissionRe
     if (apLow) rules.push('PERM-029');
   }
   if (!access.privileged && cd.pan) rules.push('PERM-027');
-  rules.push(allowedData(access, apLow, apHigh));
+  rules.push(allowedData(apLow, apHigh));
   return { allowed: true, rules };
 }
 
@@ -89,7 +89,7 @@ function refusedUnprivileged(
   return rules;
 }
 
-function allowedData(access: Access, apLow: boolean, apHigh: boolean): RuleId {
+function allowedData(apLow: boolean, apHigh: boolean): RuleId {
   if (!apHigh) return apLow ? 'PERM-003' : 'PERM-002';
   return apLow ? 'PERM-007' : 'PERM-005';
 }

@@ -11,7 +11,7 @@
  * Addresses that differ only in the VA bits above those share nodes. That is deterministic, and legal: it is what any operating
  * system with shared tables does. 4 KiB granule throughout.
  */
-import { CD_BASE, CMDQ_BASE, EVENTQ_BASE, STRTAB_BASE, TABLES_BASE } from './memory-map.ts';
+import { CD_BASE, CMDQ_BASE, STRTAB_BASE, TABLES_BASE } from './memory-map.ts';
 
 export type Half = 0 | 1;
 
@@ -36,11 +36,6 @@ export function cdAddress(cd: number): bigint {
 /** Address of entry `index` of the Command queue, for a queue of 2^log2Size entries. */
 export function commandSlotAddress(index: number, log2Size: number): bigint {
   return CMDQ_BASE + COMMAND_SLOT_BYTES * BigInt(index % 2 ** log2Size);
-}
-
-/** Address of entry `index` of the Event queue, for a queue of 2^log2Size entries. */
-export function eventSlotAddress(index: number, log2Size: number): bigint {
-  return EVENTQ_BASE + BigInt(EVENT_SLOT_BYTES * (index % 2 ** log2Size));
 }
 
 /** Which half an input address belongs to: VA[55] (D8.2). */

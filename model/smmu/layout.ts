@@ -88,14 +88,6 @@ export function maskIn(...fields: readonly Field[]): number {
 export function toAddress(high: number, low: number): number {
   return (high >>> 0) * 0x1_0000_0000 + (low >>> 0);
 }
-/** The high 32-bit half of an address. */
-export function highHalf(address: number): number {
-  return Math.floor(address / 0x1_0000_0000);
-}
-/** The low 32-bit half of an address. */
-export function lowHalf(address: number): number {
-  return address % 0x1_0000_0000;
-}
 /** `address` rounded down to a multiple of 2^log2. */
 export function alignDown(address: number, log2: number): number {
   if (log2 >= 53) return 0;

@@ -17,7 +17,6 @@
 
 /** Class of an entry: a leaf at level 1, 2, 3, or a Table descriptor at level 0, 1, 2. */
 export const LEAF_L1 = 1;
-export const LEAF_L2 = 2;
 export const LEAF_L3 = 3;
 const TABLE_L0 = 4;
 const CLASS_COUNT = 7;

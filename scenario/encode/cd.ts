@@ -3,7 +3,6 @@ import { bytesToWords, decodeWords, encodeWords, wordsToBytes } from './fields.t
 import type { FieldPlace, FieldValues, OrName } from './fields.ts';
 
 export const CD_WORDS = 8;
-export const CD_BYTES = 64;
 
 export const CD_LAYOUT = {
   // [63:0]

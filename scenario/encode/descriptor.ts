@@ -7,8 +7,6 @@
 import { decodeWords, encodeWords, wordsToBytes } from './fields.ts';
 import type { FieldPlace, FieldValues } from './fields.ts';
 
-export const DESCRIPTOR_BYTES = 8;
-
 export const DESCRIPTOR_LAYOUT = {
   /** Bit [0]. */
   Valid: [0, 0, 1],
