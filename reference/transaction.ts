@@ -133,8 +133,9 @@ class Procedure {
     if (judged === 'outside') throw new Undetermined('an STE that asks for stage 2 or another StreamWorld');
     const mergeable = 'EVT-205' as const;
     const reserved = judged.kind === 'illegal' ? undefined : steReservedBits(s, this.#f);
-    if (reserved !== undefined && s.config >= 0b100) {
-      this.#out.abortWith('C_BAD_STE', ste.stale, [reserved, ...common], { mergeable, unpredictable: true });
+    const doubtful = 'mayBeIllegal' in judged ? judged.mayBeIllegal : [];
+    for (const rule of reserved !== undefined && s.config >= 0b100 ? [reserved, ...doubtful] : doubtful) {
+      this.#out.abortWith('C_BAD_STE', ste.stale, [rule, ...common], { mergeable, unpredictable: true });
     }
     const rules = [...judged.rules, ...common];
     if (judged.kind !== 'stage 1' && this.#memory.backing(s.s1ContextPtr) === 'hole') {
@@ -158,7 +159,11 @@ class Procedure {
       case 'bypass':
         this.#bypass(ste, rules);
         return false;
+      case 'stage 2':
+      case 'nested':
+        throw new Undetermined('an STE that asks for stage 2');
       case 'stage 1':
+        if (judged.vmid !== 0) throw new Undetermined('a VMID');
         if (substreamId !== undefined) {
           const rule: RuleId = this.#f.ssidSize === 0 ? 'SUBS-001' : 'STE-052';
           if (this.#f.ssidSize > 0 && s.s1CdMax > 0) throw new Undetermined('substreams');
