@@ -145,7 +145,7 @@ function effects(opcode: number, word0: bigint, word1: bigint, f: Features): rea
     case 0x02:
       return prefetch(word0, f, (word1 >> 12n) << 12n, ['CMD-024', 'CMD-034']);
     case 0x03:
-      return config(f, streamId, streamId, true, ['CFGI-018', 'CFGI-021', 'CFGI-060']);
+      return config(f, streamId, streamId, true, ['CFGI-018', 'CFGI-021', 'CFGI-060'], flag(word1, 0));
     case 0x04: {
       const range = small(word1, 4, 0);
       if (range === 31) return config(f, 0, 0xffff_ffff, true, ['CFGI-033']);
@@ -157,10 +157,22 @@ function effects(opcode: number, word0: bigint, word1: bigint, f: Features): rea
     }
     case 0x05: {
       const substream = small(word0, 31, 12);
-      if (substream !== 0 && f.ssidSize === 0) {
-        return [{ effect: NONE, rules: ['CFGI-042'] }];
+      // What another SubstreamID it may drop instead is not known, so nothing counts as dropped.
+      if (substream >= 2 ** f.ssidSize) {
+        return [{ effect: NONE, rules: f.ssidSize === 0 ? ['CFGI-042'] : ['CFGI-043', 'CMD-019'] }];
       }
-      return config(f, streamId, streamId, false, ['CFGI-036', 'CFGI-035', 'CFGI-060']);
+      if (substream !== 0) {
+        return config(f, streamId, streamId, false, ['CFGI-035', 'CFGI-060'], flag(word1, 0), substream);
+      }
+      return config(
+        f,
+        streamId,
+        streamId,
+        false,
+        ['CFGI-036', ...(f.ssidSize > 0 ? (['CFGI-035', 'CFGI-037'] as const) : []), 'CFGI-060'],
+        flag(word1, 0),
+        0,
+      );
     }
     case 0x06:
       return config(f, streamId, streamId, false, ['CFGI-045', 'CFGI-060']);
@@ -190,13 +202,20 @@ function prefetch(word0: bigint, f: Features, address: bigint | undefined, rules
   return [{ effect: { kind: 'prefetch', streamId: small(word0, 63, 32), address }, rules }];
 }
 
-function config(f: Features, first: number, last: number, ste: boolean, rules: RuleId[]): CommandOption[] {
+function config(
+  f: Features,
+  first: number,
+  last: number,
+  ste: boolean,
+  rules: RuleId[],
+  leaf = false,
+  substreamId?: number,
+): CommandOption[] {
   if (first >= 2 ** f.sidSize) return [{ effect: NONE, rules: ['CMD-017'] }];
   const accepted = rules.filter((rule) => rule === 'CFGI-060');
   const effective = rules.filter((rule) => rule !== 'CFGI-060');
-  return [
-    { effect: { kind: 'invalidate', scope: { cache: 'config', first, last, ste, rules: effective } }, rules: accepted },
-  ];
+  const scope: ConfigScope = { cache: 'config', first, last, ste, leaf, substreamId, rules: effective };
+  return [{ effect: { kind: 'invalidate', scope }, rules: accepted }];
 }
 
 function invalidate(scope: Omit<TlbScope, 'cache' | 'rules'>, rules: readonly RuleId[]): CommandOption {

@@ -13,8 +13,23 @@ export interface ConfigScope {
   readonly last: number;
   /** CFGI_CD and CFGI_CD_ALL leave the STE alone. */
   readonly ste: boolean;
+  /** Leaf is 1: level 1 descriptors on the way to what it names are not required to go. */
+  readonly leaf: boolean;
+  /** CFGI_CD names one CD; undefined: every CD of the streams. */
+  readonly substreamId: number | undefined;
   readonly rules: readonly RuleId[];
 }
+
+/**
+ * A structure that a configuration cache may hold for a stream. A CD without an index is the one at 0; level 1
+ * descriptors cover the StreamIDs or SubstreamIDs that agree above their `split` low bits.
+ */
+export type Structure =
+  | 'STE'
+  | 'CD'
+  | { readonly of: 'CD'; readonly substreamId: number }
+  | { readonly of: 'L1STD'; readonly split: number }
+  | { readonly of: 'L1CD'; readonly substreamId: number; readonly split: number };
 
 export interface TlbScope {
   readonly cache: 'tlb';
@@ -57,15 +72,49 @@ export interface Reach {
   readonly rules: readonly RuleId[];
 }
 
-/** Whether a configuration invalidation reaches the STE or the CD cached for a stream. */
-export function reachesConfig(scope: ConfigScope, streamId: number, structure: 'STE' | 'CD'): Reach {
+/** Whether a configuration invalidation reaches a structure cached for a stream. */
+export function reachesConfig(scope: ConfigScope, streamId: number, structure: Structure): Reach {
+  if (typeof structure !== 'string' && structure.of === 'L1STD') return reachesL1std(scope, streamId, structure.split);
   if (streamId < scope.first || streamId > scope.last) {
     return { reached: false, rules: [scope.ste ? (scope.first === scope.last ? 'CFGI-023' : 'CFGI-031') : 'CFGI-041'] };
   }
-  if (structure === 'STE' && !scope.ste) return { reached: false, rules: ['CFGI-044'] };
+  if (structure === 'STE') {
+    return scope.ste ? { reached: true, rules: scope.rules } : { reached: false, rules: ['CFGI-044'] };
+  }
+  if (typeof structure === 'string') return reachesCd(scope, 0);
+  if (structure.of === 'CD') return reachesCd(scope, structure.substreamId);
+  return reachesL1cd(scope, structure.substreamId, structure.split);
+}
+
+function reachesCd(scope: ConfigScope, substreamId: number): Reach {
   const single = scope.ste && scope.first === scope.last;
-  const rules = structure === 'CD' && single ? [...scope.rules, 'CFGI-022' as const] : scope.rules;
-  return { reached: true, rules };
+  if (single) return { reached: true, rules: [...scope.rules, 'CFGI-022'] };
+  if (scope.ste || scope.substreamId === undefined || scope.substreamId === substreamId) {
+    return { reached: true, rules: scope.rules };
+  }
+  return { reached: false, rules: ['CFGI-040'] };
+}
+
+/** CFGI_STE reaches the descriptors that led to the STE it names unless Leaf is 1; wider ones all those of their range. */
+function reachesL1std(scope: ConfigScope, streamId: number, split: number): Reach {
+  const span = 2 ** split;
+  const first = Math.floor(scope.first / span);
+  const last = Math.floor(scope.last / span);
+  const at = Math.floor(streamId / span);
+  if (at < first || at > last) return { reached: false, rules: [] };
+  if (!scope.ste) return { reached: false, rules: ['CFGI-044'] };
+  if (scope.leaf) return { reached: false, rules: ['CFGI-020'] };
+  return { reached: true, rules: scope.first === scope.last ? [...scope.rules, 'CFGI-019'] : scope.rules };
+}
+
+/** CFGI_CD reaches the descriptor that led to the CD it names unless Leaf is 1; wider ones all of the stream's. */
+function reachesL1cd(scope: ConfigScope, substreamId: number, split: number): Reach {
+  const single = scope.ste && scope.first === scope.last;
+  if (single) return { reached: true, rules: [...scope.rules, 'CFGI-022'] };
+  if (scope.ste || scope.substreamId === undefined) return { reached: true, rules: scope.rules };
+  if (scope.substreamId >>> split !== substreamId >>> split) return { reached: false, rules: ['CFGI-040'] };
+  if (scope.leaf) return { reached: false, rules: ['CFGI-039'] };
+  return { reached: true, rules: [...scope.rules, 'CFGI-038'] };
 }
 
 /** Whether a TLB invalidation must drop an entry. */
@@ -122,11 +171,7 @@ export function horizon(
   return { time: -1, rules: [], spared };
 }
 
-export function configHorizon(
-  invalidations: readonly Invalidation[],
-  streamId: number,
-  structure: 'STE' | 'CD',
-): Horizon {
+export function configHorizon(invalidations: readonly Invalidation[], streamId: number, structure: Structure): Horizon {
   return horizon(invalidations, (scope) =>
     scope.cache === 'config' ? reachesConfig(scope, streamId, structure) : { reached: false, rules: ['TLBI-059'] },
   );
@@ -139,14 +184,19 @@ export function tlbHorizon(invalidations: readonly Invalidation[], entry: TlbEnt
 }
 
 /**
- * Until when a CD that memory no longer holds since `replaced` may have been used: a configuration cache may keep it up to
- * the first invalidation that reaches it.
+ * Until when a structure that memory no longer holds since `replaced` may have been used: a configuration cache may keep it
+ * up to the first invalidation that reaches it.
  */
-export function stillUsed(invalidations: readonly Invalidation[], streamId: number, replaced: number): number {
+export function stillUsed(
+  invalidations: readonly Invalidation[],
+  streamId: number,
+  replaced: number,
+  structure: Structure = 'CD',
+): number {
   if (replaced === Number.POSITIVE_INFINITY) return replaced;
   const first = invalidations.find(
     ({ complete, time, scope }) =>
-      complete && time >= replaced && scope.cache === 'config' && reachesConfig(scope, streamId, 'CD').reached,
+      complete && time >= replaced && scope.cache === 'config' && reachesConfig(scope, streamId, structure).reached,
   );
   // Nothing orders its effect before that CMD_SYNC (4.7.3).
   return first?.completedAt ?? Number.POSITIVE_INFINITY;
@@ -164,7 +214,7 @@ export function allTlbHorizon(invalidations: readonly Invalidation[]): number {
 export function invalidatedBetween(
   invalidations: readonly Invalidation[],
   streamId: number,
-  structure: 'STE' | 'CD',
+  structure: Structure,
   from: number,
   to: number,
 ): boolean {
