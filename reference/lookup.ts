@@ -5,6 +5,7 @@
 import { Undetermined } from './undetermined.ts';
 import { field } from './bits.ts';
 import { type Cd, judgeCd } from './cd.ts';
+import { CD_WORDS_OF_A_CONTEXT, fetchCd } from './cd-table.ts';
 import { type EventName, eventRecord, type EventSource } from './events.ts';
 import type { Features } from './features.ts';
 import { allTlbHorizon, configHorizon, stillUsed } from './invalidations.ts';
@@ -14,7 +15,8 @@ import { checkPermission } from './permissions.ts';
 import type { RuleId } from './rules/ids.ts';
 import type { State } from './state.ts';
 import { effectiveAccess, judgeSte, type Ste } from './ste.ts';
-import { CD_WORDS_OF_A_CONTEXT, fetchCd, type Fetched, fetchSte } from './structures.ts';
+import { fetchSte, writtenStreams } from './stream-table.ts';
+import type { Fetched } from './structures.ts';
 import { type Leaf, type Root, Walker, type WalkFault } from './walk.ts';
 
 /** A translation context that some stream could have used. */
@@ -49,7 +51,7 @@ export class Lookup {
   contexts(): Context[] {
     if (this.#horizon !== undefined) return [];
     const contexts = new Map<string, Context>();
-    for (const streamId of this.#streams()) {
+    for (const streamId of writtenStreams(this.#state, this.#memory, this.#f)) {
       for (const cd of this.#contexts(streamId)) {
         const until = stillUsed(this.#state.invalidations, streamId, cd.until);
         const key = contextKey(cd.structure);
@@ -67,17 +69,6 @@ export class Lookup {
     return [...contexts.values()];
   }
 
-  /** Streams whose STE was ever written, in any Stream table that was in use. */
-  #streams(): Set<number> {
-    const streams = new Set<number>();
-    for (const table of this.#state.tables) {
-      if (!table.linear) continue;
-      const bytes = 64n << BigInt(table.log2Size);
-      for (const word of this.#memory.written(table.base, bytes)) streams.add(Number((word - table.base) >> 6n));
-    }
-    return streams;
-  }
-
   /** Every legal CD that a stream could have used at any time. */
   #contexts(streamId: number): Fetched<Cd>[] {
     // A configuration cache may use a replaced structure until an invalidation of it completes, and what it makes then
@@ -87,7 +78,7 @@ export class Lookup {
       ({ completedAt }) => completedAt !== undefined && completedAt <= all,
     );
     const since = (structure: 'STE' | 'CD'): number => configHorizon(before, streamId, structure).time;
-    const stes = fetchSte(this.#state, this.#memory, streamId, since('STE')).seen.filter((ste) => {
+    const stes = fetchSte(this.#state, this.#memory, this.#f, streamId, since('STE')).seen.filter((ste) => {
       const judged = judgeSte(ste.structure, this.#f);
       return judged !== 'outside' && judged.kind === 'stage 1';
     });

@@ -4,7 +4,6 @@
  * Each step here may happen at any time after software or a device gave cause for it, so the judge follows every
  * order until something that forces completion (a settle, a CMD_SYNC) is observed.
  */
-import { alignDown, ones } from './bits.ts';
 import { CERROR_ABT, CERROR_ILL, type CommandEffect, commandOptions, withError } from './commands.ts';
 import type { EventRecord } from './events.ts';
 import type { Features } from './features.ts';
@@ -34,10 +33,8 @@ import {
   IRQEN_PRIQ,
   SMMUEN,
   type State,
-  STRTAB_BASE,
-  STRTAB_BASE_CFG,
-  type TableWindow,
 } from './state.ts';
+import { tableWindow } from './stream-table.ts';
 import { transactionOutcomes } from './transaction.ts';
 import { Undetermined } from './undetermined.ts';
 
@@ -163,37 +160,6 @@ function acknowledge(state: State, enable: number): void {
   if (enable === CMDQEN && !on) because(state, CMDQ_CONS, ['ACK-020']);
   const rule = ACK_RULES[enable]?.[on ? 0 : 1];
   state.change(CR0ACK, { why: rule === undefined ? why : [...why, rule] });
-}
-
-/** The Stream table that STRTAB_BASE and STRTAB_BASE_CFG describe (6.3.24, 6.3.25). */
-function tableWindow(state: State, f: Features, now: number): TableWindow {
-  if (state.unknown(STRTAB_BASE_CFG) !== 0 || state.unknown(STRTAB_BASE) !== 0) {
-    throw new Undetermined('translation was enabled before the Stream table was set up');
-  }
-  const config = state.word(STRTAB_BASE_CFG);
-  const literal = config & 0x3f;
-  const address = state.double(STRTAB_BASE) & ones(56) & ~0x3fn;
-  const format = (config >>> 16) & 3;
-  const linear = f.stLevel === 0 || format !== 1;
-  const truncated = address & ones(f.oas);
-  const base = alignDown(truncated, literal + 6);
-  const rules: RuleId[] = [];
-  if (base !== truncated) rules.push('STRTAB-003');
-  if (literal > f.sidSize) rules.push('STRTAB-008');
-  if (alignDown(truncated, f.sidSize + 6) !== base && literal > f.sidSize) rules.push('STRTAB-004');
-  if (literal === 0) rules.push('STRTAB-005');
-  if (f.stLevel !== 0 && format >= 2) rules.push('STRTAB-010');
-  const split = (config | state.reserved(STRTAB_BASE_CFG)) & 0x7c0;
-  if (linear && split !== 0) rules.push(f.stLevel === 0 ? 'STRTAB-011' : 'STRTAB-019');
-  return {
-    from: now,
-    to: FOREVER,
-    base,
-    aboveOas: address >> BigInt(f.oas) !== 0n,
-    log2Size: Math.min(literal, f.sidSize),
-    linear,
-    rules,
-  };
 }
 
 function otherUpdates(state: State, env: Environment): State[] {

@@ -19,6 +19,8 @@ export interface TableWindow {
   readonly aboveOas: boolean;
   readonly log2Size: number;
   readonly linear: boolean;
+  /** Of a 2-level table: how many low StreamID bits index level 2. */
+  readonly split: number;
   /** Rules that made base or size other than what was written. */
   readonly rules: readonly RuleId[];
 }
@@ -196,7 +198,13 @@ export class State {
       this.recorded.map(eventKey),
       Object.entries(this.interrupts).map(([line, due]) => [line, due.must, due.max, due.seen]),
       this.invalidations.map(({ time, complete, scope }) => [time, complete, scope.cache, scope.rules[0]]),
-      this.tables.map((table) => [table.from, table.to, table.base.toString(), table.log2Size]),
+      this.tables.map((table) => [
+        table.from,
+        table.to,
+        table.base.toString(),
+        table.log2Size,
+        table.linear || table.split,
+      ]),
       [...this.overlay].map(([address, contents]) => [
         address.toString(),
         contents.map((c) => `${c.value}/${c.known}`),

@@ -5,6 +5,7 @@
 
 import { Undetermined } from './undetermined.ts';
 import { type Cd, cdReservedBits, effectiveIps, judgeCd } from './cd.ts';
+import { fetchCd } from './cd-table.ts';
 import type { Features } from './features.ts';
 import { type Context, Lookup, merging } from './lookup.ts';
 import type { Memory } from './memory.ts';
@@ -12,7 +13,8 @@ import { ABORT, Outcomes, type Transaction, type TransactionOutcomes } from './o
 import type { RuleId } from './rules/ids.ts';
 import { CR2, GBPA, type State } from './state.ts';
 import { effectiveAccess, judgeSte, type Ste, steReservedBits } from './ste.ts';
-import { currentTable, fetchCd, type Fetched, fetchSte, translating } from './structures.ts';
+import { currentTable, fetchSte, translating } from './stream-table.ts';
+import type { Fetched } from './structures.ts';
 import { selectHalf } from './walk.ts';
 
 const GBPA_ABORT = 1 << 20;
@@ -84,22 +86,25 @@ class Procedure {
       'INIT-047',
       'ACK-026',
     ];
-    const steFetch = fetchSte(this.#state, this.#memory, streamId, this.#horizon);
+    const fresh = this.#horizon !== undefined;
+    const steFetch = fetchSte(this.#state, this.#memory, this.#f, streamId, this.#horizon, fresh);
     this.#out.forgotten.push(...steFetch.forgotten);
     this.#out.unknown(steFetch.unknown);
-    if (streamId >= 2 ** table.log2Size) this.#badStreamId(common);
-    else if (table.aboveOas) {
-      const source = {
-        fetchAddress: table.base + BigInt(streamId) * 64n,
-        mergeable: 'EVT-205' as const,
-        unpredictable: true,
-      };
-      this.#out.abortWith('F_STE_FETCH', false, ['STRTAB-032', ...common], source);
+    const outside = streamId >= 2 ** table.log2Size;
+    if (outside) this.#badStreamId(['STRTAB-006', ...table.rules, ...common], 'STRTAB-007', false, false);
+    for (const bad of steFetch.nowhere) {
+      this.#badStreamId([...bad.rules, ...common], 'STRTAB-007', bad.stale, bad.unpredictable);
+    }
+    if (!outside && table.aboveOas) {
+      const at = table.linear ? BigInt(streamId) * 64n : BigInt(Math.floor(streamId / 2 ** table.split)) * 8n;
+      const options = { fetchAddress: table.base + at, mergeable: 'EVT-205' as const, unpredictable: true };
+      this.#out.abortWith('F_STE_FETCH', false, ['STRTAB-032', ...common], options);
     }
     for (const abort of steFetch.aborts) {
-      this.#out.abortWith('F_STE_FETCH', false, [...abort.rules, ...common, 'STRTAB-036'], {
+      this.#out.abortWith('F_STE_FETCH', abort.stale, [...abort.rules, ...common, 'STRTAB-036'], {
         fetchAddress: abort.address,
         mergeable: 'EVT-205',
+        unpredictable: abort.unpredictable,
       });
     }
     const usable: Fetched<Ste>[] = [];
@@ -110,19 +115,27 @@ class Procedure {
     if (usable.length > 0) this.#stage1(usable, common);
   }
 
-  #badStreamId(common: readonly RuleId[]): void {
+  /** No STE belongs to the StreamID; `unrecorded` is the rule by which RECINVSID keeps that quiet (6.3.12, 7.3.3). */
+  #badStreamId(cause: readonly RuleId[], unrecorded: RuleId, stale: boolean, unpredictable: boolean): void {
     const record = (this.#state.word(CR2) & 0b10) !== 0;
     if (this.#state.unknown(CR2) & 0b10) throw new Undetermined('CR2.RECINVSID was never written');
-    const table = currentTable(this.#state);
     // Enabled anew, CR2 counts as it was written in between (6.3.12).
     const again: RuleId[] = this.#state.tables.length > 1 ? ['INIT-050', 'REG-160'] : [];
-    const rules: RuleId[] = [...again, ...table.rules, ...common];
+    const rules: RuleId[] = [...cause, ...again];
     if (!record) {
-      this.#out.add(ABORT, undefined, false, ['STRTAB-007', ...rules]);
+      this.#out.add(
+        ABORT,
+        undefined,
+        stale,
+        [unrecorded, ...rules.filter((rule) => rule !== 'STRTAB-006')],
+        unpredictable,
+      );
       return;
     }
-    if (this.#memory.backing(table.base + BigInt(this.#t.streamId) * 64n) === 'hole') rules.push('EVT-183');
-    this.#out.abortWith('C_BAD_STREAMID', false, ['STRTAB-006', ...rules], { mergeable: 'EVT-205' });
+    const table = currentTable(this.#state);
+    if (table.linear && this.#memory.backing(table.base + BigInt(this.#t.streamId) * 64n) === 'hole')
+      rules.push('EVT-183');
+    this.#out.abortWith('C_BAD_STREAMID', stale, rules, { mergeable: 'EVT-205', unpredictable });
   }
 
   /** The STE's part; true when stage 1 goes on. */
@@ -230,15 +243,10 @@ class Procedure {
     this.#out.forgotten.push(...cdFetch.forgotten);
     this.#out.unknown(cdFetch.unknown);
     for (const abort of cdFetch.aborts) {
-      this.#out.abortWith(
-        'F_CD_FETCH',
-        stes.some((ste) => ste.stale),
-        [...abort.rules, ...common],
-        {
-          fetchAddress: abort.address,
-          mergeable: stes.every((ste) => ste.structure.mev) ? 'EVT-204' : undefined,
-        },
-      );
+      this.#out.abortWith('F_CD_FETCH', abort.stale, [...abort.rules, ...common], {
+        fetchAddress: abort.address,
+        mergeable: stes.every((ste) => ste.structure.mev) ? 'EVT-204' : undefined,
+      });
     }
     if (stes.length * cdFetch.seen.length > VERSIONS_MAX) throw new Undetermined('too many versions of one structure');
     let contexts: readonly Context[] | undefined;
