@@ -46,7 +46,7 @@ export interface CheckReport {
     readonly finds: string;
   };
   readonly subjectVersion: string;
-  readonly idRegisters: IdRegisters;
+  readonly builds: readonly IdRegisters[];
   readonly kept: KeptResult;
   readonly suites: readonly SuiteLine[];
   /** Of everything that was run. */
@@ -66,10 +66,10 @@ export function ruleHits({ decisive, consulted }: Statistics): RuleHits {
 }
 
 /** How many of the rules in scope for a subject the statistics reached: what progress shows. */
-export function rulesReached(statistics: Statistics, idRegisters: IdRegisters): number {
+export function rulesReached(statistics: Statistics, builds: readonly IdRegisters[]): number {
   let reached = 0;
   for (const id of Object.keys(statistics.decisive)) {
-    if (isRuleId(id) && isInScope(ruleRow(id), idRegisters)) reached += 1;
+    if (isRuleId(id) && isInScope(ruleRow(id), builds)) reached += 1;
   }
   return reached;
 }
@@ -111,8 +111,8 @@ export function checkText(report: CheckReport): string {
   return parts.join('\n\n');
 }
 
-function coverageOf({ statistics, idRegisters }: CheckReport): Coverage {
-  return coverage(ruleHits(statistics), idRegisters);
+function coverageOf({ statistics, builds }: CheckReport): Coverage {
+  return coverage(ruleHits(statistics), builds);
 }
 
 function suitesText({ options, subjectVersion, kept, suites }: CheckReport): string {

@@ -6,11 +6,14 @@ import { Command, Option } from 'commander';
 import { dropFind, seedText, storeFind } from '../fuzz/finds.ts';
 import { mergeStatistics, noStatistics, scenarioAt, signatureOf } from '../properties/campaign.ts';
 import type { CountedFind, Statistics } from '../properties/campaign.ts';
+import { buildsOf } from '../properties/arbitraries/profile.ts';
 import type { Property } from '../properties/property.ts';
 import { DEFAULT_SUITE, SUITE_NAMES } from '../properties/suites.ts';
 import { formatScenario, parseScenario } from '../scenario/json.ts';
 import { printStep } from '../scenario/print.ts';
+import type { Profile } from '../scenario/features.ts';
 import type { Scenario } from '../scenario/steps.ts';
+import type { IdRegisters } from '../scenario/trace.ts';
 import { SubjectError } from '../subjects/errors.ts';
 import { openSubject } from '../subjects/open.ts';
 import type { Subject } from '../subjects/subject.ts';
@@ -24,6 +27,7 @@ import {
   corpusOption,
   countingNumber,
   durationMs,
+  featuresOption,
   jsonOption,
   seedOption,
   subjectOption,
@@ -57,6 +61,7 @@ interface CheckOptions {
   readonly shrinkTime: number;
   readonly finds: string;
   readonly corpus?: string;
+  readonly features?: Profile;
 }
 
 export function checkCommand(end: (status: ExitStatus) => void): Command {
@@ -73,6 +78,7 @@ export function checkCommand(end: (status: ExitStatus) => void): Command {
       new Option('--time <duration>', 'run for so long (60s, 10m) instead').argParser(durationMs).conflicts('runs'),
     )
     .addOption(seedOption())
+    .addOption(featuresOption())
     .addOption(workersOption())
     .addOption(
       new Option('--shrink-time <duration>', 'time for shrinking, shared among the finds')
@@ -87,7 +93,7 @@ export function checkCommand(end: (status: ExitStatus) => void): Command {
 
 async function check(options: CheckOptions): Promise<ExitStatus> {
   const suites = suitesToRun(options.suite);
-  const subject = await openSubject(options.subject);
+  const subject = await openSubject(options.subject, options.features);
   try {
     const run = new CheckRun(options, suites, subject);
     const report = await run.report();
@@ -106,6 +112,7 @@ class CheckRun {
   readonly #options: CheckOptions;
   readonly #suites: readonly Property[];
   readonly #subject: Subject;
+  readonly #builds: readonly IdRegisters[];
   readonly #progress = new Progress();
   readonly #bySuite = new Map<string, Statistics>();
   /** The file of each find, by signature and index. */
@@ -118,6 +125,7 @@ class CheckRun {
     this.#options = options;
     this.#suites = suites;
     this.#subject = subject;
+    this.#builds = buildsOf(subject);
   }
 
   async report(): Promise<CheckReport> {
@@ -144,7 +152,7 @@ class CheckRun {
     return {
       options: { seed: options.seed, subject: options.subject, corpus, finds: options.finds },
       subjectVersion: this.#subject.version,
-      idRegisters: this.#subject.idRegisters,
+      builds: this.#builds,
       kept,
       suites: this.#suites.map((suite) => this.#suiteLine(suite)),
       statistics: mergeStatistics(kept.statistics, generated),
@@ -174,7 +182,7 @@ class CheckRun {
           (options.time !== undefined && this.#progress.elapsedMs >= options.time),
         onEnd: (result) => {
           sofar = mergeStatistics(sofar, statisticsOf(result) ?? noStatistics());
-          const rules = rulesReached(sofar, this.#subject.idRegisters);
+          const rules = rulesReached(sofar, this.#builds);
           this.#progress.show({ scenarios: sofar.scenarios, rules, violations: sofar.finds.length, until });
         },
         onRetry: (task, reason) => this.#progress.say(`${rangeText(task)}: ${reason}; running the range again`),
@@ -187,8 +195,9 @@ class CheckRun {
   }
 
   *#tasks(runs: number): Generator<RangeTask> {
-    const { subject, seed, finds: findsDir } = this.#options;
-    for (const range of ranges(this.#suites, runs)) yield { subject, seed, findsDir, ...range };
+    const { subject, seed, finds: findsDir, features } = this.#options;
+    const pinned = features === undefined ? {} : { features };
+    for (const range of ranges(this.#suites, runs)) yield { subject, seed, findsDir, ...pinned, ...range };
   }
 
   #take(task: RangeTask, result: RangeResult): void {

@@ -2,15 +2,17 @@
 import { Command, Option } from 'commander';
 import { seedText } from '../fuzz/finds.ts';
 import { mergeStatistics, runRange } from '../properties/campaign.ts';
+import { buildsOf } from '../properties/arbitraries/profile.ts';
 import { judged } from '../properties/judged.ts';
 import { coverage } from '../reference/rules/coverage.ts';
+import type { Profile } from '../scenario/features.ts';
 import { openSubject } from '../subjects/open.ts';
 import { ruleHits, rulesReached } from './check-report.ts';
 import { coverageText, uncoveredText } from './coverage-text.ts';
 import { EXIT, worse } from './exit.ts';
 import type { ExitStatus } from './exit.ts';
 import { replayKept } from './kept.ts';
-import { corpusOption, jsonOption, seedOption, subjectOption, wholeNumber } from './options.ts';
+import { corpusOption, featuresOption, jsonOption, seedOption, subjectOption, wholeNumber } from './options.ts';
 import { corpusFolder, VERSION } from './package-info.ts';
 import { Progress } from './progress.ts';
 import { replayLine } from './replay.ts';
@@ -24,6 +26,7 @@ interface CoverageOptions {
   readonly runs: number;
   readonly seed: number;
   readonly corpus?: string;
+  readonly features?: Profile;
   readonly json?: true;
   readonly uncovered?: true;
 }
@@ -38,6 +41,7 @@ export function coverageCommand(end: (status: ExitStatus) => void): Command {
         .default(RUNS_DEFAULT),
     )
     .addOption(seedOption())
+    .addOption(featuresOption())
     .addOption(corpusOption())
     .addOption(jsonOption())
     .option('--uncovered', 'list only the rules in scope that were not reached')
@@ -45,7 +49,8 @@ export function coverageCommand(end: (status: ExitStatus) => void): Command {
 }
 
 async function report(options: CoverageOptions): Promise<ExitStatus> {
-  const subject = await openSubject(options.subject);
+  const subject = await openSubject(options.subject, options.features);
+  const builds = buildsOf(subject);
   const progress = new Progress();
   let status: ExitStatus = EXIT.clean;
   try {
@@ -60,11 +65,11 @@ async function report(options: CoverageOptions): Promise<ExitStatus> {
       const to = Math.min(from + RANGE, runs);
       const finds = statistics.finds.length;
       statistics = mergeStatistics(statistics, await runRange({ subject, properties: [judged], seed, from, to }));
-      const rules = rulesReached(statistics, subject.idRegisters);
+      const rules = rulesReached(statistics, builds);
       progress.show({ scenarios: to, rules, violations: finds, until: { scenarios: runs } });
     }
     progress.clear();
-    const hits = coverage(ruleHits(statistics), subject.idRegisters);
+    const hits = coverage(ruleHits(statistics), builds);
     if (options.json) {
       const { tiers, areas, unreached, crosses } = hits;
       process.stdout.write(`${JSON.stringify({ tiers, areas, unreached, crosses }, null, 2)}\n`);

@@ -1,6 +1,8 @@
 /** Parsers of option values, the same for every command. Each throws commander's InvalidArgumentError with what is expected. */
 import { InvalidArgumentError, Option } from 'commander';
 import { availableParallelism } from 'node:os';
+import { FEATURE_MAX, FEATURE_NAMES } from '../scenario/features.ts';
+import type { FeatureName, Profile } from '../scenario/features.ts';
 
 /** A whole number of 0 or more. */
 export function wholeNumber(text: string): number {
@@ -38,6 +40,28 @@ export function durationMs(text: string): number {
 
 export function subjectOption(): Option {
   return new Option('--subject <subject>', 'model, qemu:PATH[,key=value...] or module:FILE').default('model');
+}
+
+/** `OAS=40,GRAN64K=1` */
+export function profileOf(text: string): Profile {
+  const profile: Record<string, number> = {};
+  for (const part of text.split(',')) {
+    const [, name = '', value = ''] = /^([A-Za-z0-9_]+)=(\d+)$/.exec(part) ?? [];
+    if (!isFeatureName(name)) {
+      throw new InvalidArgumentError(`'${part}' is not NAME=NUMBER; names are ${FEATURE_NAMES.join(', ')}.`);
+    }
+    if (Number(value) > FEATURE_MAX[name]) throw new InvalidArgumentError(`${name} is at most ${FEATURE_MAX[name]}.`);
+    profile[name] = Number(value);
+  }
+  return profile;
+}
+
+function isFeatureName(name: string): name is FeatureName {
+  return Object.hasOwn(FEATURE_MAX, name);
+}
+
+export function featuresOption(): Option {
+  return new Option('--features <list>', 'pin features of the model, as in OAS=40,GRAN64K=1').argParser(profileOf);
 }
 
 export function seedOption(): Option {

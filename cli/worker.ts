@@ -6,6 +6,7 @@ import type { Statistics } from '../properties/campaign.ts';
 import { runRange } from '../properties/campaign.ts';
 import { storeFind } from '../fuzz/finds.ts';
 import type { StoredFind } from '../fuzz/finds.ts';
+import type { Profile } from '../scenario/features.ts';
 import { SubjectError } from '../subjects/errors.ts';
 import { openSubject } from '../subjects/open.ts';
 import type { Subject } from '../subjects/subject.ts';
@@ -15,6 +16,8 @@ import { suiteNamed } from './suites.ts';
 /** Plain data, as everything that crosses a thread. */
 export interface RangeTask {
   readonly subject: string;
+  /** Features that every build of a configurable subject has. */
+  readonly features?: Profile;
   readonly suite: string;
   readonly seed: number;
   readonly from: number;
@@ -48,7 +51,7 @@ export async function runTask(task: RangeTask): Promise<TaskResult> {
   let at = from - 1;
   try {
     const statistics = await runRange({
-      subject: await subjectOf(task.subject),
+      subject: await subjectOf(task.subject, task.features),
       properties: [suiteNamed(task.suite)],
       seed,
       from,
@@ -80,10 +83,11 @@ export async function closeSubjects(): Promise<void> {
   await Promise.allSettled(open.map((subject) => subject.close()));
 }
 
-async function subjectOf(spec: string): Promise<Subject> {
+/** One run pins one set of features, so the spec alone tells subjects apart. */
+async function subjectOf(spec: string, features: Profile | undefined): Promise<Subject> {
   const known = subjects.get(spec);
   if (known !== undefined) return known;
-  const subject = await openSubject(spec);
+  const subject = await openSubject(spec, features);
   subjects.set(spec, subject);
   return subject;
 }

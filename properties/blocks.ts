@@ -1,5 +1,5 @@
 /** A scenario with 2 MiB blocks, and the same one with the 4 KiB pages of them that devices touch. */
-import type { Scenario, Step } from '../scenario/steps.ts';
+import type { Scenario, Step, Tables } from '../scenario/steps.ts';
 
 const REGION = 21n;
 const PAGE_MASK = 0xfffn;
@@ -25,7 +25,7 @@ export function pagesOfBlocks(scenario: Scenario): Changed | undefined {
       for (const page of touched) {
         if (page >> REGION !== step.va >> REGION) continue;
         const { level: _, ...rest } = step;
-        if (step.do === 'unmap') steps.push({ do: 'unmap', cd: step.cd, va: page });
+        if (step.do === 'unmap') steps.push({ ...rest, va: page });
         else steps.push({ ...rest, va: page, pa: step.pa + (page - step.va) } as Step);
       }
       placeOf.push(steps.length - 1);
@@ -40,7 +40,12 @@ export function pagesOfBlocks(scenario: Scenario): Changed | undefined {
 type BlockStep = Extract<Step, { do: 'map' | 'unmap' }> & { readonly pa: bigint };
 
 function isBlock(step: Step): step is BlockStep {
-  return (step.do === 'map' || step.do === 'unmap') && step.level === 2;
+  return (step.do === 'map' || step.do === 'unmap') && step.level === 2 && !isOtherTables(step);
+}
+
+/** Stage 2 tables and the other granules have blocks of other sizes, and other fields. */
+function isOtherTables(step: Tables): boolean {
+  return step.vm !== undefined || step.granule !== undefined;
 }
 
 const PAGE_FIELDS: ReadonlySet<string> = new Set(['AP', 'AF', 'nG', 'UXN', 'PXN', 'SH', 'AttrIndx']);
@@ -51,12 +56,13 @@ function isOutside(step: Step): boolean {
     case 'map':
       return (
         step.level !== 2 ||
+        isOtherTables(step) ||
         (step.va & 0x1f_ffffn) !== 0n ||
         (step.pa & 0x1f_ffffn) !== 0n ||
         Object.keys(step.set ?? {}).some((key) => !PAGE_FIELDS.has(key))
       );
     case 'unmap':
-      return step.level !== 2 || (step.va & 0x1f_ffffn) !== 0n;
+      return step.level !== 2 || isOtherTables(step) || (step.va & 0x1f_ffffn) !== 0n;
     case 'command':
       return step.set !== undefined && 'Address' in step.set;
     case 'cd':

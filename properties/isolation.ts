@@ -17,7 +17,7 @@ const EVENTQ_ENTRIES = 32;
 export const noninterference: Property = {
   name: 'noninterference',
   title: 'what a device sees and the events with its StreamID do not depend on another stream',
-  arbitrary: ({ capabilities, idRegisters }) => scenarios({ capabilities, idRegisters, themes: twoStreams }),
+  arbitrary: (subject) => scenarios(subject, twoStreams),
   async check(subject, scenario) {
     const program = lower(scenario);
     const trace = await subject.run(program);
@@ -129,7 +129,7 @@ function isOthers(step: Step, stream: number, own: ReadonlySet<number>): boolean
     case 'map':
     case 'table':
     case 'unmap':
-      return !own.has(step.cd);
+      return step.cd !== undefined && !own.has(step.cd);
     case 'command': {
       const { StreamID, ASID } = step.set ?? {};
       if (step.name === 'CMD_CFGI_STE_RANGE' || step.name === 'CMD_CFGI_ALL') return false;

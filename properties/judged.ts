@@ -8,7 +8,7 @@ import type { Property } from './property.ts';
 export const judged: Property = {
   name: 'judged',
   title: 'every observation is one that the architecture permits',
-  arbitrary: ({ capabilities, idRegisters }) => scenarios({ capabilities, idRegisters }),
+  arbitrary: scenarios,
   async check(subject, scenario) {
     const program = lower(scenario);
     const trace = await subject.run(program);

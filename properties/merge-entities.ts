@@ -2,7 +2,7 @@
  * Smaller scenarios in which two entities become one, or an entity gets a smaller handle, in every step at once: a change that no
  * single step can make alone.
  */
-import type { Scenario, Step } from '../scenario/steps.ts';
+import type { Scenario, Step, Tables } from '../scenario/steps.ts';
 
 /** Handles of the steps: which key names which kind of entity. */
 const STREAM_KEYS = ['stream', 'StreamID', 'streamId'];
@@ -15,8 +15,10 @@ const PLAIN_PAGES = [0x1n, 0x2n, 0x3n];
 export function* withMergedEntities(scenario: Scenario): Generator<Scenario> {
   const streams = [...new Set(scenario.steps.flatMap((step) => ('stream' in step ? [step.stream] : [])))];
   for (const [from, to] of smallerPairs(streams)) yield replaceStream(scenario, from, to);
-  const cds = [...new Set(scenario.steps.flatMap((step) => ('cd' in step ? [step.cd] : [])))];
-  for (const [from, to] of smallerPairs([...new Set([0, ...cds])])) yield replaceCd(scenario, from, to);
+  for (const key of ['cd', 'vm'] as const) {
+    const owners = scenario.steps.map((step) => (step as Tables)[key] ?? 0);
+    for (const [from, to] of smallerPairs([...new Set([0, ...owners])])) yield replaceOwner(scenario, key, from, to);
+  }
   const pages = [...new Set(scenario.steps.flatMap(pagesOf))];
   for (const page of pages) {
     for (const plain of PLAIN_PAGES) if (plain < page) yield replacePage(scenario, page, plain);
@@ -49,8 +51,10 @@ function replaceStream(scenario: Scenario, from: number, to: number): Scenario {
   });
 }
 
-function replaceCd(scenario: Scenario, from: number, to: number): Scenario {
-  const steps = scenario.steps.map((step) => ('cd' in step && step.cd === from ? { ...step, cd: to } : step));
+function replaceOwner(scenario: Scenario, key: 'cd' | 'vm', from: number, to: number): Scenario {
+  const steps = scenario.steps.map((step) =>
+    (step as Tables)[key] === from ? ({ ...step, [key]: to }) : step,
+  );
   return { ...scenario, steps };
 }
 

@@ -32,7 +32,7 @@ function determinacyOf(run: JudgedRun): (action: number) => boolean {
 export const extraInvalidations: Property = {
   name: 'extra-invalidation',
   title: 'an invalidation that was not needed changes nothing for any device',
-  arbitrary: ({ capabilities, idRegisters }) => scenarios({ capabilities, idRegisters }),
+  arbitrary: scenarios,
   async check(subject, scenario) {
     const base = await runJudged(subject, scenario);
     const result = judgedResult(scenario, base);
@@ -83,7 +83,7 @@ function sameForDevices(
 export const invalidatedIsDeterminate: Property = {
   name: 'invalidate-all',
   title: 'after everything is invalidated one outcome is left, and the subject has it',
-  arbitrary: ({ capabilities, idRegisters }) => scenarios({ capabilities, idRegisters }),
+  arbitrary: scenarios,
   async check(subject, scenario) {
     const { scenario: changed, placeOf, preceded } = insertBeforeDma(scenario, () => INVALIDATE_ALL);
     const run = await runJudged(subject, changed);
@@ -146,7 +146,7 @@ function sharesTranslations({ steps }: Scenario): boolean {
 export const twiceTheSame: Property = {
   name: 'twice',
   title: 'a scenario that is run twice gives the same trace',
-  arbitrary: ({ capabilities, idRegisters }) => scenarios({ capabilities, idRegisters }),
+  arbitrary: scenarios,
   async check(subject, scenario) {
     const program = lower(scenario);
     const first = await subject.run(program);
@@ -171,7 +171,7 @@ export const twiceTheSame: Property = {
 export const blocksLikePages: Property = {
   name: 'block-and-pages',
   title: 'a block and the pages it could be made of translate alike',
-  arbitrary: ({ capabilities, idRegisters }) => scenarios({ capabilities, idRegisters, themes: blockStories }),
+  arbitrary: (subject) => scenarios(subject, blockStories),
   async check(subject, scenario) {
     const base = await runJudged(subject, scenario);
     const result = judgedResult(scenario, base);

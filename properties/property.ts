@@ -3,7 +3,7 @@ import type { Arbitrary } from 'fast-check';
 import { formatStep } from '../scenario/json.ts';
 import type { Program, Scenario } from '../scenario/steps.ts';
 import type { Trace } from '../scenario/trace.ts';
-import type { Subject } from '../subjects/subject.ts';
+import type { Described, Subject } from '../subjects/subject.ts';
 import type { Difference, Verdict } from '../reference/verdict.ts';
 
 /** What was run to check a scenario. */
@@ -46,7 +46,7 @@ export interface Property {
   /** One sentence: what must hold. */
   readonly title: string;
   /** Scenarios that suit the subject. */
-  arbitrary(subject: Pick<Subject, 'capabilities' | 'idRegisters'>): DrawableArbitrary;
+  arbitrary(subject: Described): DrawableArbitrary;
   /** @throws SubjectDied, SubjectError */
   check(subject: Subject, scenario: Scenario): Promise<PropertyResult>;
 }

@@ -3,6 +3,7 @@
  * as a generated one. Every candidate is smaller by a well-founded order (steps, then keys, then values), so
  * following candidates always ends.
  */
+import type { FeatureName } from '../scenario/features.ts';
 import type { Scenario, Step } from '../scenario/steps.ts';
 import { simplerSteps } from './simplify.ts';
 import { withMergedEntities } from './merge-entities.ts';
@@ -10,6 +11,7 @@ import { withMergedEntities } from './merge-entities.ts';
 /** Smaller scenarios to try, the boldest first. */
 export function* shrinkScenario(scenario: Scenario): Generator<Scenario> {
   yield* withoutChunks(scenario);
+  yield* withSmallerProfile(scenario);
   yield* withMergedEntities(scenario);
   for (let at = 0; at < scenario.steps.length; at += 1) {
     for (const step of simplerSteps(stepAt(scenario, at))) yield withStep(scenario, at, step);
@@ -49,6 +51,7 @@ export async function minimize(
     do {
       before = search.best;
       await removeChunks(search);
+      await acceptAll(search, withSmallerProfile);
       await acceptAll(search, withMergedEntities);
       await simplifySteps(search);
       if (search.best === before) await removePairs(search);
@@ -142,6 +145,17 @@ async function acceptAll(search: Search, candidatesOf: (scenario: Scenario) => I
   }
 }
 
+/** Without any of the features it names, then without each: the implementation's own defaults are simpler. */
+function* withSmallerProfile(scenario: Scenario): Generator<Scenario> {
+  const { features, ...rest } = scenario;
+  if (features === undefined) return;
+  yield rest;
+  for (const name of Object.keys(features) as FeatureName[]) {
+    const { [name]: _, ...fewer } = features;
+    yield { ...rest, features: fewer };
+  }
+}
+
 function* variantsAt(scenario: Scenario, at: number): Generator<Scenario> {
   for (const step of simplerSteps(stepAt(scenario, at))) yield withStep(scenario, at, step);
 }
@@ -186,5 +200,7 @@ function stepAt(scenario: Scenario, at: number): Step {
 }
 
 function keyOf(scenario: Scenario): string {
-  return JSON.stringify(scenario.steps, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
+  return JSON.stringify([scenario.features, scenario.steps], (_, value: unknown) =>
+    typeof value === 'bigint' ? `${value}n` : value,
+  );
 }

@@ -18,6 +18,9 @@ const OPTIONAL_KEYS = [
   'ring',
   'at',
   'cd',
+  'vm',
+  'granule',
+  'split',
   'strtabLog2Size',
   'cmdqLog2Size',
   'eventqLog2Size',
@@ -63,8 +66,9 @@ export function* simplerSteps(step: Step): Generator<Step> {
 
 function* withoutOptionalKeys(step: Step): Generator<Step> {
   for (const key of OPTIONAL_KEYS) {
-    // The CD of a `cd`, `map`, `table` or `unmap` step is not optional.
-    if (key === 'cd' && step.do !== 'ste') continue;
+    // The owner of a `cd`, `map`, `table` or `unmap` step is not optional.
+    if ((key === 'cd' || key === 'vm') && step.do !== 'ste') continue;
+    if (key === 'split' && step.do === 'l1std') continue;
     if (key === 'level' && step.do === 'table') continue;
     if (key in step) yield omit(step, key);
   }

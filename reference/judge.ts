@@ -160,6 +160,8 @@ class Judge {
 
   #compare(env: Environment, action: Action, observation: Observation): Comparison {
     switch (action.op) {
+      case 'reset':
+        throw new Undetermined('a reset');
       case 'settle':
         return observation.outcome.kind === 'done' ? everyState(this.#states, []) : NOTHING_SEEN;
       case 'write-memory':

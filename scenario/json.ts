@@ -14,7 +14,10 @@ import { COMMANDS, COMMAND_NAMES } from './encode/commands.ts';
 import { DESCRIPTOR_LAYOUT } from './encode/descriptor.ts';
 import { isAddress } from './encode/fields.ts';
 import type { Layout } from './encode/fields.ts';
+import { L1CD_LAYOUT } from './encode/l1cd.ts';
+import { L1STD_LAYOUT } from './encode/l1std.ts';
 import { STE_LAYOUT } from './encode/ste.ts';
+import { FEATURE_NAMES } from './features.ts';
 import { STEP_SCHEMAS, scenarioSchema } from './schema.ts';
 import type { Scenario, Step } from './steps.ts';
 
@@ -81,6 +84,7 @@ function problemOf(issue: z.core.$ZodIssue, got: unknown, step: unknown): string
 /** The keys that the object at `path` may have. `step` is well-formed as far as its kind, and for a command its name. */
 function keysAt(path: readonly PropertyKey[], step: unknown): readonly string[] {
   if (path.length === 0) return Object.keys(scenarioSchema.shape);
+  if (path[0] === 'features') return FEATURE_NAMES;
   return path.at(-1) === 'set' ? Object.keys(layoutOf(step as Step)) : keyOrder((step as Step).do);
 }
 
@@ -128,7 +132,12 @@ function shown(got: unknown): string {
 
 /** The text of a scenario, one step a line, keys in a fixed order; ends with a newline. */
 export function formatScenario(scenario: Scenario): string {
-  const head = `{ "smmu-crosscheck": 1, "why": ${JSON.stringify(scenario.why)}, "steps": [`;
+  const features = FEATURE_NAMES.flatMap((name) => {
+    const value = scenario.features?.[name];
+    return value === undefined ? [] : [`"${name}": ${value}`];
+  });
+  const profile = features.length === 0 ? '' : ` "features": { ${features.join(', ')} },`;
+  const head = `{ "smmu-crosscheck": 1, "why": ${JSON.stringify(scenario.why)},${profile} "steps": [`;
   if (scenario.steps.length === 0) return `${head}] }\n`;
   return `${head}\n${scenario.steps.map((step) => `  ${formatStep(step)}`).join(',\n')}\n] }\n`;
 }
@@ -161,6 +170,8 @@ function formatValue(key: string, value: unknown, step: Step): string {
 function layoutOf(step: Step): Layout {
   if (step.do === 'ste') return STE_LAYOUT;
   if (step.do === 'cd') return CD_LAYOUT;
+  if (step.do === 'l1std') return L1STD_LAYOUT;
+  if (step.do === 'l1cd') return L1CD_LAYOUT;
   return step.do === 'command' ? COMMANDS[step.name].fields : DESCRIPTOR_LAYOUT;
 }
 

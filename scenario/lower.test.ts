@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeCd, encodeCd } from './encode/cd.ts';
 import { decodeSte } from './encode/ste.ts';
-import { cdAddress, commandSlotAddress, descriptorAddress, nodeAddress, steAddress, tableBase } from './layout.ts';
+import { cdAddress, commandSlotAddress, descriptorAddress, nodeAddress, steAddress } from './layout.ts';
 import { lower, startsWork } from './lower.ts';
 import { CMDQ_BASE, EVENTQ_BASE, STRTAB_BASE } from './memory-map.ts';
 import { printAction } from './print.ts';
@@ -132,13 +132,24 @@ describe('structures', () => {
   });
   test('an STE that asks for stage 2 gets one', () => {
     const ste = decodeSte(written(actionsOf({ do: 'ste', stream: 0, set: { Config: 7n, S2PS: 2n } }), STRTAB_BASE));
-    expect(ste).toMatchObject({ Config: 7n, S2AA64: 1n, S2T0SZ: 25n, S2SL0: 1n, S2PS: 2n, S2TTB: tableBase(7, 0, 25) });
+    expect(ste).toMatchObject({
+      Config: 7n,
+      S2AA64: 1n,
+      S2T0SZ: 25n,
+      S2SL0: 1n,
+      S2PS: 2n,
+      S2VMID: 1n,
+      S2TTB: nodeAddress({ vm: 0 }, 0n, 1),
+    });
   });
   test('the default CD is the one of the documentation', () => {
     const bytes = written(actionsOf({ do: 'cd', cd: 2 }), cdAddress(2));
     expect(decodeCd(bytes)).toMatchObject({ V: 1n, AA64: 1n, ASID: 3n, IPS: 4n, A: 1n, R: 1n, S: 0n, ASET: 0n });
     expect(decodeCd(bytes)).toMatchObject({ T0SZ: 25n, T1SZ: 25n, TG0: 0n, TG1: 2n, HAD0: 0n, HAD1: 0n, EPD0: 0n });
-    expect(decodeCd(bytes)).toMatchObject({ TTB0: nodeAddress(2, 0n, 1), TTB1: nodeAddress(2, TOP, 1) });
+    expect(decodeCd(bytes)).toMatchObject({
+      TTB0: nodeAddress({ cd: 2 }, 0n, 1),
+      TTB1: nodeAddress({ cd: 2 }, TOP, 1),
+    });
   });
   test('`set` replaces fields, and `or` adds bits', () => {
     const plain = written(actionsOf({ do: 'cd', cd: 0 }), cdAddress(0));
@@ -191,19 +202,21 @@ describe('translation tables', () => {
   test('nodes are where the documentation of the layout says', () => {
     const base = 0x4020_0000n + BigInt(3 * 2 + 1) * 0x1_0000n;
     const va = TOP ^ (1n << 30n) ^ (1n << 22n);
-    const nodes = [0, 1, 2, 3].map((level) => nodeAddress(3, va, level) - base);
+    const nodes = [0, 1, 2, 3].map((level) => nodeAddress({ cd: 3 }, va, level) - base);
     expect(nodes).toEqual([0n, 0x2000n, 0x5000n, 0xc000n]);
-    expect(nodeAddress(0, 0n, 3)).toBe(0x4020_7000n);
+    expect(nodeAddress({ cd: 0 }, 0n, 3)).toBe(0x4020_7000n);
   });
   test('`unmap` clears one descriptor, `table` points at the next node', () => {
     const actions = actionsOf({ do: 'table', cd: 0, va: 0x4000_0000n, level: 1 }, { do: 'unmap', cd: 0, va: 0x1000n });
-    expect(word(written(actions, descriptorAddress(0, 0x4000_0000n, 1)))).toBe(nodeAddress(0, 0x4000_0000n, 2) | 3n);
-    expect(word(written(actions, descriptorAddress(0, 0x1000n, 3)))).toBe(0n);
+    expect(word(written(actions, descriptorAddress({ cd: 0 }, 0x4000_0000n, 1)))).toBe(
+      nodeAddress({ cd: 0 }, 0x4000_0000n, 2) | 3n,
+    );
+    expect(word(written(actions, descriptorAddress({ cd: 0 }, 0x1000n, 3)))).toBe(0n);
     expect(actions).toHaveLength(2);
   });
   test('the default leaf can be read and written at both privileges', () => {
     const actions = actionsOf({ do: 'map', cd: 0, va: 0x1000n, pa: 0x4100_0000n });
-    expect(word(written(actions, descriptorAddress(0, 0x1000n, 3)))).toBe(0x4100_0f43n);
+    expect(word(written(actions, descriptorAddress({ cd: 0 }, 0x1000n, 3)))).toBe(0x4100_0f43n);
     expect(actions).toHaveLength(4);
   });
 });

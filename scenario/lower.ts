@@ -10,6 +10,8 @@
 import { encodeCd } from './encode/cd.ts';
 import { encodeCommand } from './encode/commands.ts';
 import type { CommandName } from './encode/commands.ts';
+import { encodeL1cd } from './encode/l1cd.ts';
+import { encodeL1std } from './encode/l1std.ts';
 import { descriptorBytes, encodeLeaf, encodeTable } from './encode/descriptor.ts';
 import type { DescriptorFields } from './encode/descriptor.ts';
 import { wordsToBytes } from './encode/fields.ts';
@@ -19,8 +21,11 @@ import {
   CR0_CMDQEN,
   CR1_VALUE,
   DMA_FILL_DEFAULT,
+  DEFAULT_L1CD,
   defaultCd,
+  defaultL1std,
   defaultLeaf,
+  defaultStage2Leaf,
   defaultSte,
 } from './defaults.ts';
 import {
@@ -28,13 +33,17 @@ import {
   cdAddress,
   commandSlotAddress,
   descriptorAddress,
+  l1cdAddress,
+  l1stdAddress,
+  levelShift,
   nodeAddress,
   steAddress,
 } from './layout.ts';
+import type { Split, TableOwner } from './layout.ts';
 import { CMDQ_BASE, EVENTQ_BASE, STRTAB_BASE } from './memory-map.ts';
 import { REGISTERS } from './registers.ts';
 import type { RegisterName } from './registers.ts';
-import type { AccessBytes, Action, Program, Scenario, Step } from './steps.ts';
+import type { AccessBytes, Action, Program, Scenario, Step, Tables } from './steps.ts';
 
 type StepOf<Kind extends Step['do']> = Extract<Step, { do: Kind }>;
 
@@ -71,7 +80,8 @@ export function startsWork(register: RegisterName): boolean {
 export function lower(scenario: Scenario): Program {
   const lowering = new Lowering();
   scenario.steps.forEach((step, index) => lowering.step(step, index));
-  return { actions: lowering.actions, stepOf: lowering.stepOf };
+  const program = { actions: lowering.actions, stepOf: lowering.stepOf };
+  return scenario.features === undefined ? program : { ...program, features: scenario.features };
 }
 
 class Lowering {
@@ -89,18 +99,22 @@ class Lowering {
       case 'boot':
         return this.boot(step);
       case 'ste':
-        return this.writeMemory(
-          steAddress(step.stream),
-          encodeSte({ ...defaultSte(step.cd ?? 0, step.set), ...step.set }),
-        );
+        return this.ste(step);
+      case 'l1std':
+        return this.l1std(step);
+      case 'l1cd':
+        return this.writeMemory(l1cdAddress(step.index), encodeL1cd({ ...DEFAULT_L1CD, ...step.set }));
       case 'cd':
         return this.writeMemory(cdAddress(step.cd), encodeCd({ ...defaultCd(step.cd, step.set), ...step.set }));
       case 'map':
         return this.map(step);
       case 'table':
-        return this.table(step.cd, step.va, step.level, step.set);
+        return this.table(step, step.va, step.level, step.set);
       case 'unmap':
-        return this.writeMemory(descriptorAddress(step.cd, step.va, step.level ?? 3), descriptorBytes(0n));
+        return this.writeMemory(
+          descriptorAddress(ownerOf(step), step.va, step.level ?? 3, step.granule),
+          descriptorBytes(0n),
+        );
       case 'command':
         return this.command(encodeCommand(step.name, step.set ?? {}), step.at, step.ring ?? true);
       case 'raw-command':
@@ -126,6 +140,9 @@ class Lowering {
         return this.emit({ op: 'read-memory', address: step.address, bytes: step.bytes });
       case 'events':
         return this.events();
+      case 'reset':
+        this.emit({ op: 'reset' });
+        return this.settle();
       case 'settle':
         return this.settle();
     }
@@ -141,7 +158,7 @@ class Lowering {
     this.writeRegister('CR1', CR1_VALUE);
     this.writeRegister('CR2', BigInt(cr2));
     this.writeRegister('STRTAB_BASE', STRTAB_BASE);
-    this.writeRegister('STRTAB_BASE_CFG', BigInt(strtabLog2Size));
+    this.writeRegister('STRTAB_BASE_CFG', BigInt(strtabLog2Size | strtabFormat(step.split)));
     this.writeRegister('CMDQ_BASE', CMDQ_BASE | BigInt(cmdqLog2Size));
     this.writeRegister('CMDQ_PROD', 0n, undefined, false);
     this.writeRegister('CMDQ_CONS', 0n);
@@ -172,16 +189,30 @@ class Lowering {
     if (ring) this.writeRegister('CMDQ_PROD', BigInt(this.cmdqProd));
   }
 
-  private map(step: StepOf<'map'>): void {
-    const level = step.level ?? 3;
-    for (let above = 0; above < level; above++) this.table(step.cd, step.va, above, undefined);
-    const leaf = encodeLeaf(level, { ...defaultLeaf(step.pa), ...step.set });
-    this.writeMemory(descriptorAddress(step.cd, step.va, level), descriptorBytes(leaf));
+  private ste(step: StepOf<'ste'>): void {
+    const { stream, split, cd = 0, vm = 0, set } = step;
+    if (split !== undefined) this.l1std({ stream, split });
+    this.writeMemory(steAddress(stream, split), encodeSte({ ...defaultSte(cd, vm, set), ...set }));
   }
 
-  private table(cd: number, va: bigint, level: number, set: DescriptorFields | undefined): void {
-    const table = encodeTable({ NextTable: nodeAddress(cd, va, level + 1), ...set });
-    this.writeMemory(descriptorAddress(cd, va, level), descriptorBytes(table));
+  private l1std({ stream, split, set }: Pick<StepOf<'l1std'>, 'stream' | 'split' | 'set'>): void {
+    this.writeMemory(l1stdAddress(stream, split), encodeL1std({ ...defaultL1std(stream, split), ...set }));
+  }
+
+  private map(step: StepOf<'map'>): void {
+    const { va, pa, granule, level = 3, set } = step;
+    // The 64 KiB granule has no level 0.
+    for (let above = granule === '64K' ? 1 : 0; above < level; above++) this.table(step, va, above, undefined);
+    const owner = ownerOf(step);
+    const defaults = 'vm' in owner ? defaultStage2Leaf(pa) : defaultLeaf(pa);
+    const leaf = encodeLeaf(level, levelShift(level, granule), { ...defaults, ...set });
+    this.writeMemory(descriptorAddress(owner, va, level, granule), descriptorBytes(leaf));
+  }
+
+  private table(tables: Tables, va: bigint, level: number, set: DescriptorFields | undefined): void {
+    const owner = ownerOf(tables);
+    const table = encodeTable({ NextTable: nodeAddress(owner, va, level + 1, tables.granule), ...set });
+    this.writeMemory(descriptorAddress(owner, va, level, tables.granule), descriptorBytes(table));
   }
 
   private dma(step: StepOf<'dma'>): void {
@@ -245,6 +276,16 @@ class Lowering {
     this.actions.push(action);
     this.stepOf.push(this.current);
   }
+}
+
+/** FMT and SPLIT of STRTAB_BASE_CFG (6.3.25). */
+function strtabFormat(split: Split | undefined): number {
+  return split === undefined ? 0 : (1 << 16) | (split << 6);
+}
+
+/** The owner of the tables that a step names. */
+export function ownerOf({ cd, vm }: Tables): TableOwner {
+  return vm === undefined ? { cd: cd ?? 0 } : { vm };
 }
 
 /** What a DMA of `bytes` bytes writes: little-endian 32-bit words `fill`, `fill + 1`, ... */

@@ -18,10 +18,20 @@ export const STRTAB_ALT_BASE = 0x4011_0000n;
 export const CMDQ_BASE = 0x4012_0000n;
 export const EVENTQ_BASE = 0x4013_0000n;
 export const CD_BASE = 0x4014_0000n;
+/** Level 1 CD tables: aligned to the largest there can be (2^14 entries). */
+export const L1CD_BASE = 0x4018_0000n;
 export const TABLES_BASE = 0x4020_0000n;
 
 export const PATTERN_BASE = 0x4100_0000n;
 export const PATTERN_BYTES = 0x0040_0000n;
+
+/** Stage 1 tables of the 16 KiB and the 64 KiB granule, stage 2 tables, and second-level Stream tables. */
+export const TABLES_16K_BASE = 0x4200_0000n;
+export const TABLES_64K_BASE = 0x4280_0000n;
+export const STAGE2_TABLES_BASE = 0x4400_0000n;
+export const STAGE2_TABLES_16K_BASE = 0x4420_0000n;
+export const STAGE2_TABLES_64K_BASE = 0x4500_0000n;
+export const STRTAB_L2_BASE = 0x4700_0000n;
 
 /** The 8 bytes of the pattern at an 8-byte aligned physical address, as two little-endian 32-bit words. Never zero. */
 export function patternWords(address: bigint): readonly [low: number, high: number] {

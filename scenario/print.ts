@@ -10,11 +10,14 @@ import { DESCRIPTOR_LAYOUT, decodeDescriptor } from './encode/descriptor.ts';
 import { EVENTS, EVENT_BYTES, decodeEvent } from './encode/events.ts';
 import { bytesToWords, isAddress } from './encode/fields.ts';
 import type { Layout } from './encode/fields.ts';
+import { L1CD_LAYOUT, decodeL1cd } from './encode/l1cd.ts';
+import { L1STD_LAYOUT } from './encode/l1std.ts';
 import { STE_LAYOUT, decodeSte } from './encode/ste.ts';
 import { whatIsAt } from './layout.ts';
+import type { Place } from './layout.ts';
 import { bytesToHex } from './lower.ts';
 import { REGISTERS, registerAt } from './registers.ts';
-import type { Action, Step } from './steps.ts';
+import type { Action, Step, Tables } from './steps.ts';
 import type { Observation, Outcome } from './trace.ts';
 
 type Values = Readonly<Record<string, bigint | undefined>>;
@@ -64,19 +67,28 @@ export function printStep(step: Step): string {
       return words('boot', ...set);
     }
     case 'ste':
-      return words(`STE[${step.stream}] of CD[${step.cd ?? 0}]`, given(STE_LAYOUT, step.set ?? {}));
+      return words(
+        `STE[${step.stream}] of CD[${step.cd ?? 0}]`,
+        step.vm !== undefined && `and VM[${step.vm}]`,
+        step.split !== undefined && `in 2 levels, SPLIT ${step.split}`,
+        given(STE_LAYOUT, step.set ?? {}),
+      );
+    case 'l1std':
+      return words(`L1STD of stream ${step.stream}, SPLIT ${step.split}`, given(L1STD_LAYOUT, step.set ?? {}));
+    case 'l1cd':
+      return words(`L1CD[${step.index}]`, given(L1CD_LAYOUT, step.set ?? {}));
     case 'cd':
       return words(`CD[${step.cd}]`, given(CD_LAYOUT, step.set ?? {}));
     case 'map': {
-      const what = `map ${hex(step.va)} to ${hex(step.pa)} in CD[${step.cd}] at level ${step.level ?? 3}`;
+      const what = `map ${hex(step.va)} to ${hex(step.pa)} in ${tablesWords(step)} at level ${step.level ?? 3}`;
       return words(what, given(DESCRIPTOR_LAYOUT, step.set ?? {}));
     }
     case 'table': {
-      const what = `table for ${hex(step.va)} in CD[${step.cd}] at level ${step.level}`;
+      const what = `table for ${hex(step.va)} in ${tablesWords(step)} at level ${step.level}`;
       return words(what, given(DESCRIPTOR_LAYOUT, step.set ?? {}));
     }
     case 'unmap':
-      return `unmap ${hex(step.va)} in CD[${step.cd}] at level ${step.level ?? 3}`;
+      return `unmap ${hex(step.va)} in ${tablesWords(step)} at level ${step.level ?? 3}`;
     case 'command':
       return words(step.name, given(COMMANDS[step.name].fields, step.set ?? {}), slotWords(step));
     case 'raw-command':
@@ -97,9 +109,16 @@ export function printStep(step: Step): string {
       return `read ${step.bytes} bytes at ${hex(step.address)}`;
     case 'events':
       return 'read the Event queue';
+    case 'reset':
+      return 'reset';
     case 'settle':
       return 'settle';
   }
+}
+
+function tablesWords({ cd, vm, granule }: Tables): string {
+  const owner = vm === undefined ? `CD[${cd ?? 0}]` : `VM[${vm}]`;
+  return granule === undefined ? owner : `${owner}, ${granule} granule,`;
 }
 
 function slotWords(step: { readonly at?: number; readonly ring?: boolean }): string {
@@ -169,6 +188,8 @@ export function printAction(action: Action): string {
         dmaWords('write', action.data.length, action.address, action.streamId, action),
         shortHex(bytesToHex(action.data)),
       );
+    case 'reset':
+      return 'reset';
     case 'settle':
       return 'settle';
   }
@@ -185,12 +206,19 @@ function printWrite(address: bigint, data: Uint8Array): string {
   if (what?.kind === 'ste' && data.length === 64) return `STE[${what.stream}]: ${printSte(data)}`;
   if (what?.kind === 'cd' && data.length === 64) return `CD[${what.cd}]: ${printCd(data)}`;
   if (what?.kind === 'command' && data.length === 16) return `command slot ${what.slot}: ${printCommand(data)}`;
+  if (what?.kind === 'l1cd' && data.length === 8)
+    return `L1CD[${what.index}]: ${nonZero(L1CD_LAYOUT, decodeL1cd(data)) || 'all zero'}`;
   if (what?.kind === 'descriptor' && data.length === 8) {
-    const { cd, half, level } = what;
+    const { level } = what;
     const [word = 0n] = bytesToWords(data, 1);
-    return `CD[${cd}] TTB${half} level ${level} descriptor at ${hex(address)}: ${printDescriptor(level, word)}`;
+    return `${placeWords(what)} level ${level} descriptor at ${hex(address)}: ${printDescriptor(level, word)}`;
   }
   return `write ${data.length} bytes at ${hex(address)}: ${shortHex(bytesToHex(data))}`;
+}
+
+function placeWords({ owner, granule }: Extract<Place, { kind: 'descriptor' }>): string {
+  const set = 'vm' in owner ? `VM[${owner.vm}] S2TTB` : `CD[${owner.cd}] TTB${owner.half}`;
+  return granule === '4K' ? set : `${set} (${granule})`;
 }
 
 /** `V=1 Config=S1 ...`, without the fields that are zero. */

@@ -14,7 +14,13 @@ import { fieldFits, fieldMax, orNames } from './encode/fields.ts';
 import type { FieldPlace, Layout, OrName } from './encode/fields.ts';
 import { STE_LAYOUT } from './encode/ste.ts';
 import type { SteFieldName } from './encode/ste.ts';
-import { CD_COUNT, CMDQ_LOG2SIZE_MAX, EVENTQ_LOG2SIZE_MAX } from './layout.ts';
+import { L1CD_LAYOUT } from './encode/l1cd.ts';
+import type { L1cdFieldName } from './encode/l1cd.ts';
+import { L1STD_LAYOUT } from './encode/l1std.ts';
+import type { L1stdFieldName } from './encode/l1std.ts';
+import { FEATURE_MAX } from './features.ts';
+import type { Profile } from './features.ts';
+import { CD_COUNT, CMDQ_LOG2SIZE_MAX, EVENTQ_LOG2SIZE_MAX, VM_COUNT } from './layout.ts';
 import { REGISTER_NAMES } from './registers.ts';
 import type { Scenario, Step, StepKind } from './steps.ts';
 
@@ -83,12 +89,21 @@ const optional = z.exactOptional;
 const flag = z.boolean({ error: 'true or false' });
 const stream = small(0, 0xffff_ffff);
 const cd = small(0, CD_COUNT - 1);
+const vm = small(0, VM_COUNT - 1);
+const split = z.literal([6, 8, 10], { error: '6, 8 or 10' });
+const granule = z.literal(['4K', '16K', '64K'], { error: '"4K", "16K" or "64K"' });
+const level = z.literal([0, 1, 2, 3], { error: '0, 1, 2 or 3' });
+const tables = { cd: optional(cd), vm: optional(vm), granule: optional(granule) };
+const oneOwner = (step: { cd?: number; vm?: number }) => (step.cd === undefined) !== (step.vm === undefined);
+const ONE_OWNER = { error: 'exactly one of "cd" and "vm"' };
 const offset = small(0, OFFSET_MAX);
 const access = z.literal([1, 2, 4, 8], { error: '1, 2, 4 or 8' });
 const register = z.literal(REGISTER_NAMES, { error: 'the name of a register' });
 const slot = small(0, 0xf_ffff);
 const steSet = fields<SteFieldName | OrName>(STE_LAYOUT, orNames(8));
 const cdSet = fields<CdFieldName | OrName>(CD_LAYOUT, orNames(8));
+const l1stdSet = fields<L1stdFieldName | 'or0'>(L1STD_LAYOUT, orNames(1));
+const l1cdSet = fields<L1cdFieldName | 'or0'>(L1CD_LAYOUT, orNames(1));
 const descriptorSet = fields<DescriptorFieldName | 'or0' | 'raw'>(DESCRIPTOR_LAYOUT, ['or0', 'raw']);
 
 function command<Name extends CommandName>(name: Name) {
@@ -108,35 +123,46 @@ export const STEP_SCHEMAS = {
   boot: z.strictObject({
     do: z.literal('boot'),
     strtabLog2Size: optional(small(0, 63)),
+    split: optional(split),
     cmdqLog2Size: optional(small(0, CMDQ_LOG2SIZE_MAX)),
     eventqLog2Size: optional(small(0, EVENTQ_LOG2SIZE_MAX)),
     cr0: optional(small(0, 0xffff_ffff)),
     cr2: optional(small(0, 0xffff_ffff)),
     irqCtrl: optional(small(0, 0xffff_ffff)),
   }),
-  ste: z.strictObject({ do: z.literal('ste'), stream, cd: optional(cd), set: optional(steSet) }),
+  ste: z.strictObject({
+    do: z.literal('ste'),
+    stream,
+    split: optional(split),
+    cd: optional(cd),
+    vm: optional(vm),
+    set: optional(steSet),
+  }),
+  l1std: z.strictObject({ do: z.literal('l1std'), stream, split, set: optional(l1stdSet) }),
+  l1cd: z.strictObject({ do: z.literal('l1cd'), index: small(0, 0x3fff), set: optional(l1cdSet) }),
   cd: z.strictObject({ do: z.literal('cd'), cd, set: optional(cdSet) }),
-  map: z.strictObject({
-    do: z.literal('map'),
-    cd,
-    va: value64,
-    pa: value64,
-    level: optional(z.literal([1, 2, 3], { error: '1, 2 or 3' })),
-    set: optional(descriptorSet),
-  }),
-  table: z.strictObject({
-    do: z.literal('table'),
-    cd,
-    va: value64,
-    level: z.literal([0, 1, 2], { error: '0, 1 or 2' }),
-    set: optional(descriptorSet),
-  }),
-  unmap: z.strictObject({
-    do: z.literal('unmap'),
-    cd,
-    va: value64,
-    level: optional(z.literal([0, 1, 2, 3], { error: '0, 1, 2 or 3' })),
-  }),
+  map: z
+    .strictObject({
+      do: z.literal('map'),
+      ...tables,
+      va: value64,
+      pa: value64,
+      level: optional(level),
+      set: optional(descriptorSet),
+    })
+    .refine(oneOwner, ONE_OWNER),
+  table: z
+    .strictObject({
+      do: z.literal('table'),
+      ...tables,
+      va: value64,
+      level: z.literal([0, 1, 2], { error: '0, 1 or 2' }),
+      set: optional(descriptorSet),
+    })
+    .refine(oneOwner, ONE_OWNER),
+  unmap: z
+    .strictObject({ do: z.literal('unmap'), ...tables, va: value64, level: optional(level) })
+    .refine(oneOwner, ONE_OWNER),
   command: z.discriminatedUnion('name', [firstCommand, ...otherCommands]),
   'raw-command': z.strictObject({
     do: z.literal('raw-command'),
@@ -174,12 +200,15 @@ export const STEP_SCHEMAS = {
   }),
   peek: z.strictObject({ do: z.literal('peek'), address: value64, bytes: small(1, MEMORY_STEP_BYTES_MAX) }),
   events: z.strictObject({ do: z.literal('events') }),
+  reset: z.strictObject({ do: z.literal('reset') }),
   settle: z.strictObject({ do: z.literal('settle') }),
 } as const satisfies Record<StepKind, z.ZodType<Step>>;
 
 const stepSchema = z.discriminatedUnion('do', [
   STEP_SCHEMAS.boot,
   STEP_SCHEMAS.ste,
+  STEP_SCHEMAS.l1std,
+  STEP_SCHEMAS.l1cd,
   STEP_SCHEMAS.cd,
   STEP_SCHEMAS.map,
   STEP_SCHEMAS.table,
@@ -194,12 +223,19 @@ const stepSchema = z.discriminatedUnion('do', [
   STEP_SCHEMAS.poke,
   STEP_SCHEMAS.peek,
   STEP_SCHEMAS.events,
+  STEP_SCHEMAS.reset,
   STEP_SCHEMAS.settle,
 ]);
+
+/** Which of them go together is known to the subject that is built from them. */
+const profileSchema = z.strictObject(
+  Object.fromEntries(Object.entries(FEATURE_MAX).map(([name, max]) => [name, optional(small(0, max))])),
+) as unknown as z.ZodType<Profile>;
 
 export const scenarioSchema = z.strictObject({
   'smmu-crosscheck': z.literal(FORMAT_VERSION, { error: `${FORMAT_VERSION}, the version of the format` }),
   why: z.string({ error: 'a line of text' }).regex(/^[^\r\n]*$/, 'one line of text'),
+  features: optional(profileSchema),
   steps: z.array(stepSchema, { error: 'a list of steps' }).max(STEPS_MAX, `at most ${STEPS_MAX} steps`),
 }) satisfies z.ZodType<Scenario>;
 

@@ -8,24 +8,34 @@
 import type { CommandName, CommandFields } from './encode/commands.ts';
 import type { CdFields } from './encode/cd.ts';
 import type { DescriptorFields } from './encode/descriptor.ts';
+import type { L1cdFields } from './encode/l1cd.ts';
+import type { L1stdFields } from './encode/l1std.ts';
 import type { SteFields } from './encode/ste.ts';
+import type { Profile } from './features.ts';
+import type { Granule, Level, Split } from './layout.ts';
 import type { RegisterName } from './registers.ts';
 
-/** Levels of a VMSAv8-64 table that may hold a leaf in the base architecture with the 4 KiB granule. */
-export type LeafLevel = 1 | 2 | 3;
 export type TableLevel = 0 | 1 | 2;
+
+/** A set of tables (layout.ts): exactly one of `cd` (stage 1) and `vm` (stage 2); `granule` is 4K when not given. */
+export interface Tables {
+  readonly cd?: number;
+  readonly vm?: number;
+  readonly granule?: Granule;
+}
 
 export type Step =
   /**
    * Bring the Non-secure interface up as software does after reset (3.11): CR1, STRTAB_BASE(_CFG), CMDQ, EVENTQ, CR2,
    * IRQ_CTRL; enable the queues; CFGI_ALL, TLBI_NSNH_ALL, CMD_SYNC; enable translation.
-   * Defaults: strtabLog2Size 5, cmdqLog2Size 6 (at most 12), eventqLog2Size 5 (at most 11), cr0 0xd, cr2 0x2 (RECINVSID),
+   * `split`: a 2-level Stream table of that SPLIT, else a linear one. Defaults: strtabLog2Size 5, cmdqLog2Size 6 (at most 12), eventqLog2Size 5 (at most 11), cr0 0xd, cr2 0x2 (RECINVSID),
    * irqCtrl 0x5; GBPA and GERRORN not written. It first disables everything (CR0 = 0), and clears the memory of the Event queue;
    * the queues start again at index 0.
    */
   | {
       do: 'boot';
       strtabLog2Size?: number;
+      split?: Split;
       cmdqLog2Size?: number;
       eventqLog2Size?: number;
       cr0?: number;
@@ -34,17 +44,27 @@ export type Step =
     }
   /**
    * Write the STE of `stream`: a valid stage 1 one that points at CD number `cd` (default 0), with the fields of `set` replaced.
+   * Where `set.Config` turns stage 2 on, also a valid stage 2 of the tables of VM number `vm` (default 0), VMID = vm + 1.
+   * With `split` the stream is found through a level 1 descriptor, which is written too: it points at the stream's usual
+   * second-level table, of 2^split STEs.
    * Here and below: what is written without `set` is in defaults.ts; bits without a name are set by `or0`, `or1`, ... (fields.ts).
    */
-  | { do: 'ste'; stream: number; cd?: number; set?: SteFields }
+  | { do: 'ste'; stream: number; split?: Split; cd?: number; vm?: number; set?: SteFields }
+  /** Write the level 1 Stream table descriptor that `stream` is found by, as `ste` with that `split` does; `set` replaces fields. */
+  | { do: 'l1std'; stream: number; split: Split; set?: L1stdFields }
+  /** Write entry `index` of the level 1 CD table: valid, pointing at the array of all CDs; `set` replaces fields. */
+  | { do: 'l1cd'; index: number; set?: L1cdFields }
   /** Write CD number `cd` (0..7): valid, 4 KiB granules, TTB0 and TTB1 at the CD's own table nodes, ASID = cd + 1; `set` replaces fields. */
   | { do: 'cd'; cd: number; set?: CdFields }
-  /** Write the Table descriptors down to `level` (default 3) and a leaf that maps `va` to `pa`; half is chosen by VA[55]. `set` replaces leaf fields. */
-  | { do: 'map'; cd: number; va: bigint; pa: bigint; level?: LeafLevel; set?: DescriptorFields }
+  /**
+   * Write the Table descriptors down to `level` (default 3) and a leaf that maps `va` (an IPA in the tables of a VM) to `pa`;
+   * half is chosen by VA[55]. `set` replaces leaf fields. A leaf is a Page at level 3, else a Block, legal or not.
+   */
+  | ({ do: 'map'; va: bigint; pa: bigint; level?: Level; set?: DescriptorFields } & Tables)
   /** Write one Table descriptor on the path of `va` at `level`, pointing at its usual next node; `set` replaces fields. */
-  | { do: 'table'; cd: number; va: bigint; level: TableLevel; set?: DescriptorFields }
+  | ({ do: 'table'; va: bigint; level: TableLevel; set?: DescriptorFields } & Tables)
   /** Write zero over the descriptor of `va` at `level` (default 3). */
-  | { do: 'unmap'; cd: number; va: bigint; level?: 0 | LeafLevel }
+  | ({ do: 'unmap'; va: bigint; level?: Level } & Tables)
   /**
    * Put a command in the next slot of the Command queue and write CMDQ_PROD. `at`: write that slot instead (software
    * mending a command), PROD untouched. `ring: false`: fill the slot, PROD is not written now but by the next one that rings.
@@ -75,6 +95,8 @@ export type Step =
   | { do: 'peek'; address: bigint; bytes: number }
   /** Read EVENTQ_PROD, EVENTQ_CONS and every record slot of the Event queue. */
   | { do: 'events' }
+  /** Reset the SMMU (3.11): its registers and whatever it was doing. Memory stays as it is. */
+  | { do: 'reset' }
   /** Wait until the subject has nothing left to do. */
   | { do: 'settle' };
 
@@ -86,6 +108,8 @@ export interface Scenario {
   readonly 'smmu-crosscheck': 1;
   /** One line: why this scenario exists. */
   readonly why: string;
+  /** What the implementation has, where the scenario rests on it. */
+  readonly features?: Profile;
   readonly steps: readonly Step[];
 }
 
@@ -113,10 +137,13 @@ export type Action =
       readonly privileged: boolean;
       readonly instruction: boolean;
     }
+  | { readonly op: 'reset' }
   | { readonly op: 'settle' };
 
 /** A scenario lowered: what the subject does, and for each action the step it came from. */
 export interface Program {
+  /** For a subject that can be configured. */
+  readonly features?: Profile;
   readonly actions: readonly Action[];
   readonly stepOf: readonly number[];
 }

@@ -28,7 +28,9 @@ function checkCapabilities(can: unknown): string | undefined {
   for (const flag of ['substreams', 'attributes', 'memoryAborts']) {
     if (typeof can[flag] !== 'boolean') return `capabilities.${flag} is not true or false`;
   }
-  const { streams, dmaBytesMax, dmaAddressBits, registerAccessBytes } = can;
+  const { streams, dmaBytesMax, dmaAddressBits, registerAccessBytes, reset } = can;
+  if (reset !== undefined && typeof reset !== 'boolean')
+    return 'capabilities.reset is neither undefined nor true or false';
   if (streams !== undefined && !(Array.isArray(streams) && streams.length > 0 && streams.every(isStreamId))) {
     return 'capabilities.streams is neither undefined nor a list of StreamIDs';
   }
@@ -80,6 +82,7 @@ function outcomeKinds(action: Action): readonly unknown[] {
     case 'write-register':
     case 'write-memory':
       return ['done', 'abort'];
+    case 'reset':
     case 'settle':
       return ['done'];
     case 'read-register':

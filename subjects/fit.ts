@@ -35,6 +35,8 @@ function actionMisfit(action: Action, can: Capabilities): string | undefined {
       if ((action.address & 0xfffn) + BigInt(bytes) > 0x1000n) return 'a DMA across a 4 KiB boundary';
       return undefined;
     }
+    case 'reset':
+      return can.reset === true ? undefined : 'a reset of the SMMU alone';
     default:
       return undefined;
   }

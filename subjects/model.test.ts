@@ -64,5 +64,5 @@ test('an exception inside the model is a death, and the next program runs', asyn
 });
 
 test('features that do not go together are one line', () => {
-  expect(() => openModel({ features: { oas: 7 } })).toThrow(/^model does not start: /);
+  expect(() => openModel({ features: { OAS: 7 } })).toThrow(/^model does not start: /);
 });

@@ -1,27 +1,38 @@
 /**
- * The built-in model as a subject, in this process. One System serves all programs and is reset between them.
+ * The built-in model as a subject, in this process. A System of each profile asked for serves all its programs and is reset between them.
  * A white box: it tells the output address of each DMA that was let through. The model does everything inside the access that
  * causes it, so `settle` has nothing to wait for.
  */
 import { RAM_BASE, RAM_BYTES, fillInitial } from '../scenario/memory-map.ts';
+import { profileKey } from '../scenario/features.ts';
+import type { Profile } from '../scenario/features.ts';
 import type { Action, Program } from '../scenario/steps.ts';
 import type { IdRegisters, Interrupt, Observation, Outcome, Trace } from '../scenario/trace.ts';
 import { type SystemOptions, System } from '../model/system.ts';
 import { SubjectError, firstLine } from './errors.ts';
 import { misfit } from './fit.ts';
-import type { Capabilities, Subject } from './subject.ts';
+import { modelFeatures } from './model-features.ts';
+import type { Capabilities, Configured, Subject } from './subject.ts';
 
 /** What is used of model/system.ts; a patched copy of the model has to have it too. */
 export type SystemLike = Pick<
   System,
-  'reset' | 'readRegister' | 'writeRegister' | 'readMemory' | 'writeMemory' | 'dmaRead' | 'dmaWrite' | 'takeInterrupts'
+  | 'reset'
+  | 'resetSmmu'
+  | 'readRegister'
+  | 'writeRegister'
+  | 'readMemory'
+  | 'writeMemory'
+  | 'dmaRead'
+  | 'dmaWrite'
+  | 'takeInterrupts'
 >;
 
 export interface OpenModel {
   /** The class to run in place of model/system.ts: one out of a copy of model/ with a fault put in. */
   readonly systemClass?: new (options: SystemOptions) => SystemLike;
   /** What the implementation is to have, where that differs from the model's default. */
-  readonly features?: NonNullable<SystemOptions['features']>;
+  readonly features?: Profile;
   /** The subject's name in traces; default `model`. */
   readonly name?: string;
 }
@@ -40,13 +51,32 @@ export function openModel(open: OpenModel = {}): Subject {
   return new ModelSubject(open);
 }
 
+interface Build {
+  readonly system: SystemLike;
+  readonly idRegisters: IdRegisters;
+}
+
+/** Systems kept; each holds the memory its programs touched. */
+const BUILDS_MAX = 64;
+
+function readIdRegisters(system: SystemLike): IdRegisters {
+  const ids: Record<string, number> = {};
+  for (const [name, offset] of Object.entries(ID_OFFSETS)) {
+    const value = system.readRegister(offset, 4);
+    ids[name] = value === 'abort' ? 0 : value.lo;
+  }
+  return ids as unknown as IdRegisters;
+}
+
 class ModelSubject implements Subject {
   readonly name: string;
   readonly version = 'built-in';
   readonly idRegisters: IdRegisters;
   readonly capabilities: Capabilities;
   readonly #open: OpenModel;
+  /** The one that the present program runs on. */
   #system: SystemLike;
+  readonly #builds = new Map<string, Build>();
   /** Reused by every DMA. */
   readonly #transaction = {
     streamId: 0,
@@ -62,8 +92,9 @@ class ModelSubject implements Subject {
   constructor(open: OpenModel) {
     this.#open = open;
     this.name = open.name ?? 'model';
-    this.#system = this.#newSystem();
-    this.idRegisters = this.#readIdRegisters();
+    const build = this.#build({});
+    this.#system = build.system;
+    this.idRegisters = build.idRegisters;
     this.capabilities = {
       // A device may supply a SubstreamID whether or not the SMMU has substreams (7.3.9).
       substreams: true,
@@ -71,20 +102,34 @@ class ModelSubject implements Subject {
       dmaBytesMax: DMA_BYTES_MAX,
       registerAccessBytes: [1, 2, 4, 8],
       memoryAborts: true,
+      reset: true,
     };
   }
 
-  /** @throws SubjectError when the program is beyond the capabilities. An exception inside the model is a death like any other. */
+  configure(profile: Profile): Configured | undefined {
+    const features = { ...profile, ...this.#open.features };
+    try {
+      return { features, idRegisters: this.#build(features).idRegisters };
+    } catch (thrown) {
+      if (thrown instanceof SubjectError) return undefined;
+      throw thrown;
+    }
+  }
+
+  /** @throws SubjectError when the program is beyond the capabilities, or asks for features that do not go together. An exception inside the model is a death like any other. */
   run(program: Program): Trace {
     const why = misfit(program, this.capabilities);
     if (why !== undefined) throw new SubjectError(`${this.name} cannot run this program: ${why}`);
     const observations: Observation[] = [];
-    const trace = { subject: this.name, idRegisters: this.idRegisters, observations };
+    const profile = program.features ?? {};
+    const { system, idRegisters } = this.#build(profile);
+    this.#system = system;
+    const trace = { subject: this.name, idRegisters, observations };
     try {
-      this.#system.reset();
+      system.reset();
       for (const action of program.actions) observations.push(this.#perform(action));
     } catch (thrown) {
-      this.#system = this.#newSystem();
+      this.#builds.delete(profileKey({ ...this.#open.features, ...profile }));
       return { ...trace, died: `the model threw ${firstLine(thrown)}` };
     }
     return trace;
@@ -94,26 +139,29 @@ class ModelSubject implements Subject {
     return Promise.resolve();
   }
 
-  #newSystem(): SystemLike {
+  #build(profile: Profile): Build {
+    const features = { ...this.#open.features, ...profile };
+    const key = profileKey(features);
+    const known = this.#builds.get(key);
+    if (known !== undefined) return known;
+    const system = this.#newSystem(features);
+    const build = { system, idRegisters: readIdRegisters(system) };
+    if (this.#builds.size >= BUILDS_MAX) this.#builds.clear();
+    this.#builds.set(key, build);
+    return build;
+  }
+
+  #newSystem(features: Profile): SystemLike {
     const SystemClass = this.#open.systemClass ?? System;
     try {
       return new SystemClass({
         ram: [{ base: Number(RAM_BASE), bytes: Number(RAM_BYTES) }],
         initialPage: (base, page) => fillInitial(BigInt(base), page),
-        ...(this.#open.features === undefined ? {} : { features: this.#open.features }),
+        features: modelFeatures(features),
       });
     } catch (thrown) {
       throw new SubjectError(`${this.name} does not start: ${firstLine(thrown)}`);
     }
-  }
-
-  #readIdRegisters(): IdRegisters {
-    const ids: Record<string, number> = {};
-    for (const [name, offset] of Object.entries(ID_OFFSETS)) {
-      const value = this.#system.readRegister(offset, 4);
-      ids[name] = value === 'abort' ? 0 : value.lo;
-    }
-    return ids as unknown as IdRegisters;
   }
 
   #perform(action: Action): Observation {
@@ -143,6 +191,9 @@ class ModelSubject implements Subject {
         const data = new Uint8Array(action.bytes);
         return system.readMemory(Number(action.address), data) ? { kind: 'data', data } : ABORT;
       }
+      case 'reset':
+        system.resetSmmu();
+        return DONE;
       case 'settle':
         return DONE;
     }

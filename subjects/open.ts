@@ -1,4 +1,5 @@
 /** From what a user writes after `--subject` to a subject. */
+import type { Profile } from '../scenario/features.ts';
 import { UsageError } from './errors.ts';
 import { openModel } from './model.ts';
 import { openModule } from './module.ts';
@@ -14,14 +15,18 @@ export const SUBJECT_FORMS: readonly { readonly form: string; readonly what: str
 
 /**
  * Opens the subject that `spec` names.
+ * @param features that every build of it has, for a subject that is built to a profile
  * @throws UsageError for a spec that names none; SubjectError when it cannot be started.
  */
-export async function openSubject(spec: string): Promise<Subject> {
+export async function openSubject(spec: string, features?: Profile): Promise<Subject> {
   const [kind, rest] = splitOnce(spec, ':');
+  if (features !== undefined && kind !== 'model') {
+    throw new UsageError(`subject '${spec}' has features of its own; --features is for the model`);
+  }
   switch (kind) {
     case 'model':
       if (rest !== undefined) throw new UsageError(`subject '${spec}': 'model' takes nothing after it`);
-      return openModel();
+      return openModel(features === undefined ? {} : { features });
     case 'qemu': {
       const [path, ...options] = (rest ?? '').split(',');
       if (path === undefined || path === '') {

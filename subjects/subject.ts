@@ -1,4 +1,5 @@
 /** Anything that runs a program and returns one observation an action. */
+import type { Profile } from '../scenario/features.ts';
 import type { Program } from '../scenario/steps.ts';
 import type { IdRegisters, Trace } from '../scenario/trace.ts';
 import { SubjectError } from './errors.ts';
@@ -22,7 +23,19 @@ export interface Capabilities {
   readonly registerAccessBytes: readonly (1 | 2 | 4 | 8)[];
   /** Whether the CPU's own memory accesses that abort are seen as aborts (a plain machine answers with zeros). */
   readonly memoryAborts: boolean;
+  /** Whether the SMMU can be reset while memory stays. */
+  readonly reset?: boolean;
 }
+
+/** One build of a configurable subject. */
+export interface Configured {
+  /** For `Scenario.features`. */
+  readonly features: Profile;
+  readonly idRegisters: IdRegisters;
+}
+
+/** What generators look at. */
+export type Described = Pick<Subject, 'capabilities' | 'idRegisters' | 'configure'>;
 
 export interface Subject {
   /** As given on the command line. */
@@ -31,7 +44,12 @@ export interface Subject {
   readonly idRegisters: IdRegisters;
   readonly capabilities: Capabilities;
   /**
-   * Runs one program from the state after reset, with empty caches, memory as scenario/memory-map.ts says.
+   * Of a subject that is built from a profile: what `profile` makes of it, together with what it was opened with. Undefined when the features
+   * cannot be combined.
+   */
+  configure?(profile: Profile): Configured | undefined;
+  /**
+   * Runs one program, on what its `features` ask for where that can be had, from the state after reset, with empty caches, memory as scenario/memory-map.ts says.
    * A subject that crashes or hangs on the way says so in `Trace.died`, and runs the next program as if nothing had been.
    * @throws SubjectError when the program is beyond its capabilities (fit.ts tells beforehand); SubjectDied when it is gone for good.
    */

@@ -5,8 +5,8 @@
 import type { CdFields } from '../../scenario/encode/cd.ts';
 import type { DescriptorFields } from '../../scenario/encode/descriptor.ts';
 import { levelShift, startLevel, tableBase } from '../../scenario/layout.ts';
+import type { Level } from '../../scenario/layout.ts';
 import { PATTERN_BASE } from '../../scenario/memory-map.ts';
-import type { LeafLevel } from '../../scenario/steps.ts';
 import { access, anyAccess, look } from './accesses.ts';
 import { addClient } from './opening.ts';
 import { BLOCK_2M, LOW_PAGES, outputOf } from './places.ts';
@@ -121,7 +121,7 @@ function blockLeaf(world: World): DescriptorFields | undefined {
 /** A full group of sixteen leaves with the Contiguous bit, all consistent; now and then one differs (D8.7). */
 export function contiguous(world: World): void {
   const { draw, target } = world;
-  const level: LeafLevel = draw.chance(70) ? 3 : 2;
+  const level: Level = draw.chance(70) ? 3 : 2;
   const stream = draw.pick(target.streams);
   const client = addClient(world, stream, 0, { pages: 0, cdSet: draw.chance(25) ? { IPS: 0n } : {} });
   const step = level === 3 ? 0x1000n : 0x20_0000n;

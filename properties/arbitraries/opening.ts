@@ -2,7 +2,7 @@
 import type { CdFields } from '../../scenario/encode/cd.ts';
 import type { DescriptorFields } from '../../scenario/encode/descriptor.ts';
 import type { SteFields } from '../../scenario/encode/ste.ts';
-import type { LeafLevel } from '../../scenario/steps.ts';
+import type { Level } from '../../scenario/layout.ts';
 import { invalidateConfig } from './invalidate.ts';
 import { outputOf, placeOf } from './places.ts';
 import type { BootOptions, Mapping, World } from './world.ts';
@@ -22,7 +22,7 @@ export interface OpeningOptions {
   readonly leafSet?: DescriptorFields;
   readonly boot?: BootOptions;
   /** Leaf levels to draw from; pages when not given. */
-  readonly levels?: readonly LeafLevel[];
+  readonly levels?: readonly Level[];
 }
 
 /** Structures, tables, boot; usually in this order, so that nothing can be cached before it is valid. At least one client. */
@@ -51,7 +51,7 @@ export function addClient(world: World, stream: number, cd: number, options: Ope
   const pages: Mapping[] = [];
   const count = options.pages ?? draw.between(1, 3);
   for (let at = 0; at < count; at += 1) {
-    const level = draw.pick<LeafLevel>(options.levels ?? [3]);
+    const level = draw.pick<Level>(options.levels ?? [3]);
     const va = placeOf(draw, level, draw.chance(30));
     if (pages.some((page) => page.va === va)) continue;
     pages.push(world.map(cd, va, outputOf(draw, level), level, options.leafSet));

@@ -1,5 +1,5 @@
 /** Input addresses that stories use: apart from each other in every table node that scenario/layout.ts gives them. */
-import type { LeafLevel } from '../../scenario/steps.ts';
+import type { Level } from '../../scenario/layout.ts';
 import { PATTERN_BASE, RAM_BASE } from '../../scenario/memory-map.ts';
 import type { Draw } from './draw.ts';
 
@@ -29,21 +29,21 @@ export const BLOCK_2M: readonly bigint[] = [0x60_0000n, 0x80_0000n, 0xc0_0000n, 
 export const BLOCK_1G: readonly bigint[] = [0x8000_0000n, 0xc000_0000n];
 
 /** A page, 2 MiB or 1 GiB region of either half. Upper ones are the lower ones with VA[63:48] set. */
-export function placeOf(draw: Draw, level: LeafLevel, upper: boolean): bigint {
+export function placeOf(draw: Draw, level: Level, upper: boolean): bigint {
   const low =
     level === 3 ? draw.pick(draw.chance(75) ? LOW_PAGES : FAR_PAGES) : draw.pick(level === 2 ? BLOCK_2M : BLOCK_1G);
   return upper ? low | HIGH : low;
 }
 
 /** Where a leaf of a level may point so that the pattern window lies inside what it maps. */
-export function outputOf(draw: Draw, level: LeafLevel): bigint {
+export function outputOf(draw: Draw, level: Level): bigint {
   if (level === 3) return PATTERN_BASE + BigInt(draw.between(64, 1000)) * 0x1000n;
   if (level === 2) return PATTERN_BASE + BigInt(draw.between(0, 1)) * 0x20_0000n;
   return RAM_BASE;
 }
 
 /** Bytes from the start of a leaf to where its output address is in the pattern window. */
-export function patternOffset(draw: Draw, level: LeafLevel): bigint {
+export function patternOffset(draw: Draw, level: Level): bigint {
   const within = BigInt(draw.between(0, 511)) * 8n;
   if (level === 3) return within;
   const page = BigInt(draw.between(0, 511)) * 0x1000n;

@@ -5,48 +5,44 @@
 import { Arbitrary, Stream, Value } from 'fast-check';
 import type { Random } from 'fast-check';
 import type { Scenario } from '../../scenario/steps.ts';
-import type { IdRegisters } from '../../scenario/trace.ts';
-import type { Capabilities } from '../../subjects/subject.ts';
+import type { Described } from '../../subjects/subject.ts';
 import { shrinkScenario } from '../shrink.ts';
 import { ASIDES, QUIET_ASIDES } from './asides.ts';
 import { Draw } from './draw.ts';
+import { drawBuild } from './profile.ts';
 import { targetOf } from './target.ts';
-import type { Target } from './target.ts';
 import { THEMES } from './themes.ts';
 import type { Theme } from './themes.ts';
 import { World } from './world.ts';
 import type { Aside } from './world.ts';
 
-export interface ScenarioOptions {
-  readonly capabilities: Capabilities;
-  readonly idRegisters: IdRegisters;
-  /** Only these stories; all when not given. */
-  readonly themes?: readonly Theme[];
-}
-
-/** Scenarios for a subject with these capabilities and features. */
-export function scenarios(options: ScenarioOptions): ScenarioArbitrary {
-  return new ScenarioArbitrary(targetOf(options.capabilities, options.idRegisters), options.themes ?? THEMES);
+/** Scenarios for a subject with these capabilities and features. @param themes only these stories */
+export function scenarios(subject: Described, themes: readonly Theme[] = THEMES): ScenarioArbitrary {
+  return new ScenarioArbitrary(subject, themes);
 }
 
 export class ScenarioArbitrary extends Arbitrary<Scenario> {
-  readonly #target: Target;
+  readonly #subject: Described;
   readonly #themes: readonly (readonly [weight: number, theme: Theme])[];
 
-  constructor(target: Target, themes: readonly Theme[]) {
+  constructor(subject: Described, themes: readonly Theme[]) {
     super();
-    this.#target = target;
+    this.#subject = subject;
     this.#themes = themes.map((theme) => [theme.weight, theme] as const);
   }
 
   /** A scenario that depends on the random numbers alone. */
   draw(random: Random): Scenario {
     const draw = new Draw(random);
+    const { features, idRegisters } = drawBuild(draw, this.#subject);
+    const target = targetOf(this.#subject.capabilities, idRegisters);
     const theme = draw.weighted(this.#themes);
     const asides = asidesOf(draw, theme);
-    const world = new World(draw, this.#target, asides, draw.pick([0, 0, 8, 20]));
+    const world = new World(draw, target, asides, draw.pick([0, 0, 8, 20]));
     theme.story(world);
-    return { 'smmu-crosscheck': 1, why: `generated: ${theme.name}`, steps: world.steps.slice(0, STEPS_MAX) };
+    const steps = world.steps.slice(0, STEPS_MAX);
+    const why = `generated: ${theme.name}`;
+    return { 'smmu-crosscheck': 1, why, ...(features === undefined ? {} : { features }), steps };
   }
 
   override generate(random: Random): Value<Scenario> {

@@ -4,7 +4,7 @@
  */
 import type { DescriptorFields } from '../../scenario/encode/descriptor.ts';
 import { nodeAddress } from '../../scenario/layout.ts';
-import type { LeafLevel } from '../../scenario/steps.ts';
+import type { Level } from '../../scenario/layout.ts';
 import { access, accessAll, look, touch } from './accesses.ts';
 import { invalidateAll, invalidateAsid, invalidateLeaf, invalidateTlb, missTlb } from './invalidate.ts';
 import { openWorld } from './opening.ts';
@@ -12,7 +12,7 @@ import type { Client } from './opening.ts';
 import { outputOf } from './places.ts';
 import type { Mapping, World } from './world.ts';
 
-const LEVELS: readonly LeafLevel[] = [3, 3, 3, 2, 1];
+const LEVELS: readonly Level[] = [3, 3, 3, 2, 1];
 
 export function staleTables(world: World): void {
   const { draw } = world;
@@ -39,7 +39,7 @@ function change(world: World, mapping: Mapping): boolean {
     [4, () => (world.unmap(cd, va, level), true)],
     [3, () => (world.map(cd, va, outputOf(draw, level), level), true)],
     [3, () => (world.map(cd, va, mapping.pa, level, leafChange(world)), true)],
-    [level > 1 ? 3 : 0, () => (world.unmap(cd, va, (level - 1) as LeafLevel), false)],
+    [level > 1 ? 3 : 0, () => (world.unmap(cd, va, (level - 1) as Level), false)],
     [
       level > 1 ? 2 : 0,
       () => (world.table(cd, va, level === 3 ? 2 : 1, { APTable: BigInt(draw.between(1, 3)) }), false),
@@ -70,8 +70,8 @@ function leafChange(world: World): DescriptorFields {
 /** The node of another CD, or of another address: tables that hold something else. */
 function otherNode(world: World, mapping: Mapping): bigint {
   const { draw } = world;
-  if (draw.chance(50)) return nodeAddress((mapping.cd + 1) % 8, mapping.va, mapping.level);
-  return nodeAddress(mapping.cd, mapping.va ^ 0x80_0000n, mapping.level);
+  if (draw.chance(50)) return nodeAddress({ cd: (mapping.cd + 1) % 8 }, mapping.va, mapping.level);
+  return nodeAddress(mapping, mapping.va ^ 0x80_0000n, mapping.level);
 }
 
 function afterChange(world: World, client: Client, mapping: Mapping, leafOnly: boolean, global: boolean): void {

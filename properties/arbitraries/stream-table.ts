@@ -90,7 +90,7 @@ export function streamTableMoves(world: World): void {
 
 /** The same stream's STE in the other table, and in the one a larger alignment would put it in. */
 function writeAltSte(world: World, client: Client, Config: bigint): void {
-  const ste = bytesToHex(encodeSte({ ...defaultSte(client.cd, undefined), Config }));
+  const ste = bytesToHex(encodeSte({ ...defaultSte(client.cd, 0, undefined), Config }));
   world.poke(STRTAB_ALT_BASE + 64n * BigInt(client.stream), ste);
 }
 

@@ -6,7 +6,8 @@ import type { CdFields } from '../../scenario/encode/cd.ts';
 import type { DescriptorFields } from '../../scenario/encode/descriptor.ts';
 import { halfOf } from '../../scenario/layout.ts';
 import { PATTERN_BASE } from '../../scenario/memory-map.ts';
-import type { LeafLevel, TableLevel } from '../../scenario/steps.ts';
+import type { Level } from '../../scenario/layout.ts';
+import type { TableLevel } from '../../scenario/steps.ts';
 import { access, anyAccess, look } from './accesses.ts';
 import { addClient, openWorld } from './opening.ts';
 import type { Client } from './opening.ts';
@@ -105,7 +106,7 @@ function brokenBlock(world: World, client: Client, bits: number): Mapping {
   return world.map(client.cd, va, outputOf(draw, level), level, brokenLeaf(world, level, bits));
 }
 
-function brokenLeaf(world: World, level: LeafLevel, bits: number): DescriptorFields {
+function brokenLeaf(world: World, level: Level, bits: number): DescriptorFields {
   const { draw } = world;
   const set: Record<string, bigint> = {};
   const faults = draw.chance(65) ? 1 : 2;

@@ -8,11 +8,12 @@ import type { CdFields } from '../../scenario/encode/cd.ts';
 import { defaultLeaf } from '../../scenario/defaults.ts';
 import { encodeLeaf, encodeTable } from '../../scenario/encode/descriptor.ts';
 import type { DescriptorFields } from '../../scenario/encode/descriptor.ts';
-import { descriptorAddress, nodeAddress } from '../../scenario/layout.ts';
+import { descriptorAddress, levelShift, nodeAddress } from '../../scenario/layout.ts';
+import type { Level } from '../../scenario/layout.ts';
 import type { SteFields } from '../../scenario/encode/ste.ts';
 import { PATTERN_BASE } from '../../scenario/memory-map.ts';
 import type { RegisterName } from '../../scenario/registers.ts';
-import type { AccessBytes, LeafLevel, Step, TableLevel } from '../../scenario/steps.ts';
+import type { AccessBytes, Step, TableLevel } from '../../scenario/steps.ts';
 import type { Draw } from './draw.ts';
 import type { Target } from './target.ts';
 
@@ -25,7 +26,7 @@ export interface Mapping {
   readonly cd: number;
   readonly va: bigint;
   readonly pa: bigint;
-  readonly level: LeafLevel;
+  readonly level: Level;
 }
 
 export interface DmaOptions {
@@ -130,7 +131,7 @@ export class World {
     this.push({ do: 'cd', cd, ...(set === undefined ? {} : { set }) });
   }
 
-  map(cd: number, va: bigint, pa: bigint, level: LeafLevel = 3, set?: DescriptorFields): Mapping {
+  map(cd: number, va: bigint, pa: bigint, level: Level = 3, set?: DescriptorFields): Mapping {
     const mapping: Mapping = { cd, va, pa, level };
     this.mappings.push(mapping);
     const rest = { ...(level === 3 ? {} : { level }), ...(set === undefined ? {} : { set }) };
@@ -142,18 +143,18 @@ export class World {
     this.push({ do: 'table', cd, va, level, ...(set === undefined ? {} : { set }) });
   }
 
-  unmap(cd: number, va: bigint, level: 0 | LeafLevel = 3): void {
+  unmap(cd: number, va: bigint, level: Level = 3): void {
     this.push({ do: 'unmap', cd, va, ...(level === 3 ? {} : { level }) });
   }
 
   /** Stores the descriptors on the path of a mapping again, most significant byte first, as CD.ENDI wants them. */
   swapTables(mapping: Mapping): void {
     for (let level = 0; level < mapping.level; level += 1) {
-      const table = encodeTable({ NextTable: nodeAddress(mapping.cd, mapping.va, level + 1) });
-      this.poke(descriptorAddress(mapping.cd, mapping.va, level), bigEndian(table));
+      const table = encodeTable({ NextTable: nodeAddress(mapping, mapping.va, level + 1) });
+      this.poke(descriptorAddress(mapping, mapping.va, level), bigEndian(table));
     }
-    const leaf = encodeLeaf(mapping.level, defaultLeaf(mapping.pa));
-    this.poke(descriptorAddress(mapping.cd, mapping.va, mapping.level), bigEndian(leaf));
+    const leaf = encodeLeaf(mapping.level, levelShift(mapping.level), defaultLeaf(mapping.pa));
+    this.poke(descriptorAddress(mapping, mapping.va, mapping.level), bigEndian(leaf));
   }
 
   poke(address: bigint, data: string): void {

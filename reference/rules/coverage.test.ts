@@ -23,8 +23,8 @@ function sum(numbers: readonly number[]): number {
 }
 
 test('with nothing hit, every rule in scope is unreached', () => {
-  const { tiers, areas, unreached, outside } = coverage({ decisive: nothing, consulted: nothing }, stage1);
-  const inScope = RULE_ROWS.filter((row) => isInScope(row, stage1)).length;
+  const { tiers, areas, unreached, outside } = coverage({ decisive: nothing, consulted: nothing }, [stage1]);
+  const inScope = RULE_ROWS.filter((row) => isInScope(row, [stage1])).length;
   expect(unreached).toHaveLength(inScope);
   expect(sum(tiers.map((tier) => tier.inScope))).toBe(inScope);
   expect(sum(areas.map((area) => area.inScope))).toBe(inScope);
@@ -36,7 +36,7 @@ test('with nothing hit, every rule in scope is unreached', () => {
 test('decisive rules are reached, consulted ones only applied', () => {
   const { tiers, areas, unreached } = coverage(
     { decisive: new Set<RuleId>(['STRTAB-002']), consulted: new Set<RuleId>(['STRTAB-005', 'STRTAB-002']) },
-    stage1,
+    [stage1],
   );
   expect(tiers.find(({ tier, bank }) => tier === 1 && bank === 'any')).toMatchObject({ applied: 2, reached: 1 });
   expect(areas.find(({ area }) => area === 'STRTAB')).toMatchObject({ reached: 1 });
@@ -46,20 +46,20 @@ test('decisive rules are reached, consulted ones only applied', () => {
 
 test('the denominator leaves out what the subject lacks', () => {
   expect(ruleScope('REG-265').status).toBe('in');
-  expect(isInScope(ruleRow('REG-265'), stage1)).toBe(false);
-  expect(isInScope(ruleRow('REG-265'), { ...stage1, AIDR: 2 })).toBe(true);
+  expect(isInScope(ruleRow('REG-265'), [stage1])).toBe(false);
+  expect(isInScope(ruleRow('REG-265'), [{ ...stage1, AIDR: 2 }])).toBe(true);
 });
 
 test('a decisive tier-1 rule that is not counted is named', () => {
   const decisive = new Set<RuleId>(['REG-265', 'TLBI-058', 'STRTAB-002', 'CD-115']);
-  expect(coverage({ decisive, consulted: nothing }, stage1).outside).toEqual(['REG-265', 'TLBI-058']);
+  expect(coverage({ decisive, consulted: nothing }, [stage1]).outside).toEqual(['REG-265', 'TLBI-058']);
 });
 
 test('crosses report the cells hit, and none for a cross never hit', () => {
   const hits: CrossHits = new Map([['event x stage', new Set(['F_TRANSLATION/1', 'F_ACCESS/1'])]]);
   const { crosses } = coverage(
     { decisive: nothing, consulted: nothing },
-    stage1,
+    [stage1],
     [
       { name: 'event x stage', cells: 30 },
       { name: 'command x queue', cells: 12 },

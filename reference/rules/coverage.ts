@@ -1,7 +1,8 @@
 /**
  * How much of the inventory the judging reached: the numbers behind `smmu-crosscheck coverage`.
  *
- * The denominator is the tier-1 rules in scope (scope.tsv) that apply to the subject's ID registers. A rule is reached
+ * The denominator is the tier-1 rules in scope (scope.tsv) that apply to the subject's ID registers: to those of any
+ * of its builds, for a subject that is built to a profile. A rule is reached
  * when it was decisive (verdict.ts), applied when it was decisive or consulted.
  */
 import type { IdRegisters } from '../../scenario/trace.ts';
@@ -71,23 +72,23 @@ export interface Coverage {
   readonly crosses: readonly { readonly name: string; readonly cells: number; readonly reached: number }[];
 }
 
-/** Whether the rule counts in the denominator for this subject. */
-export function isInScope(row: RuleRow, idRegisters: IdRegisters): boolean {
-  return hasStatus(row, 'in', idRegisters);
+/** Whether the rule counts in the denominator for a subject of these builds. */
+export function isInScope(row: RuleRow, builds: readonly IdRegisters[]): boolean {
+  return hasStatus(row, 'in', builds);
 }
 
 export function coverage(
   hits: RuleHits,
-  idRegisters: IdRegisters,
+  builds: readonly IdRegisters[],
   crosses: readonly Cross[] = [],
   crossHits: CrossHits = new Map(),
 ): Coverage {
-  const inScope = RULE_ROWS.filter((row) => isInScope(row, idRegisters));
+  const inScope = RULE_ROWS.filter((row) => isInScope(row, builds));
   const counted: ReadonlySet<RuleId> = new Set(inScope.map(({ id }) => id));
   const isReached = ({ id }: RuleRow): boolean => hits.decisive.has(id);
   return {
     tiers: [...groups(RULE_ROWS, ({ tier, bank }) => `${tier} ${bank}`).values()].map((rows) =>
-      tierCoverage(rows, counted, hits, idRegisters),
+      tierCoverage(rows, counted, hits, builds),
     ),
     areas: [...groups(inScope, ({ id }) => ruleArea(id))].map(([area, rows]) => ({
       area,
@@ -104,7 +105,7 @@ function tierCoverage(
   rows: readonly RuleRow[],
   counted: ReadonlySet<RuleId>,
   { decisive, consulted }: RuleHits,
-  idRegisters: IdRegisters,
+  builds: readonly IdRegisters[],
 ): TierCoverage {
   const [first] = rows;
   if (first === undefined) throw new Error('a group of rules is never empty');
@@ -115,14 +116,14 @@ function tierCoverage(
     rules: rows.length,
     inScope: inScope.length,
     applied: inScope.filter(({ id }) => decisive.has(id) || consulted.has(id)).length,
-    unobservable: rows.filter((row) => hasStatus(row, 'unobservable', idRegisters)).length,
+    unobservable: rows.filter((row) => hasStatus(row, 'unobservable', builds)).length,
     reached: inScope.filter(({ id }) => decisive.has(id)).length,
   };
 }
 
 /** Only tier-1 rows have a status of their own, and only their `needs` are understood. */
-function hasStatus(row: RuleRow, status: ScopeStatus, idRegisters: IdRegisters): boolean {
-  return row.tier === 1 && ruleScope(row.id).status === status && isApplicable(row, idRegisters);
+function hasStatus(row: RuleRow, status: ScopeStatus, builds: readonly IdRegisters[]): boolean {
+  return row.tier === 1 && ruleScope(row.id).status === status && builds.some((build) => isApplicable(row, build));
 }
 
 /** By key; keys in order, rows in the order given. */

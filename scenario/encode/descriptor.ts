@@ -1,5 +1,5 @@
 /**
- * VMSAv8-64 translation table descriptors, 4 KiB granule, 48-bit addresses (Arm ARM D8.3.1, tables D8-50 to D8-53).
+ * VMSAv8-64 translation table descriptors, 48-bit addresses (Arm ARM D8.3.1, tables D8-50 to D8-53).
  *
  * One set of field names serves Table, Block and Page descriptors of both stages, since the bits do not know which they are
  * until a walk reads them: a "leaf" whose Type is flipped becomes a table.
@@ -52,17 +52,15 @@ export type DescriptorFieldName = keyof typeof DESCRIPTOR_LAYOUT;
  */
 export type DescriptorFields = FieldValues<DescriptorFieldName | 'or0' | 'raw'>;
 
-/** The size of what a leaf at a level maps, as a power of two, 4 KiB granule. */
-export function leafLog2Size(level: number): number {
-  return 39 - 9 * level;
-}
-
-/** A leaf (Block at level 1 or 2, Page at level 3): Valid, its Type, and the fields given; nothing else is set. */
-export function encodeLeaf(level: number, fields: DescriptorFields): bigint {
+/**
+ * A leaf (Page at level 3, else Block): Valid, its Type, and the fields given; nothing else is set.
+ * @param log2Bytes of what it maps: address bits below are dropped
+ */
+export function encodeLeaf(level: number, log2Bytes: number, fields: DescriptorFields): bigint {
   const { OA, ...rest } = fields;
   const leaf: DescriptorFields = { Valid: 1n, Type: level === 3 ? 1n : 0n, ...rest };
   if (OA === undefined) return encodeDescriptor(leaf);
-  const log2Size = BigInt(leafLog2Size(level));
+  const log2Size = BigInt(log2Bytes);
   return encodeDescriptor({ ...leaf, OA: (OA >> log2Size) << log2Size });
 }
 

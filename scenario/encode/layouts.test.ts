@@ -111,13 +111,13 @@ test('address fields hold their own bits of the whole address', () => {
 
 describe('descriptors', () => {
   test('a leaf is a Block above level 3 and a Page there, aligned to its size', () => {
-    expect(encodeLeaf(3, { OA: 0x4012_3456n })).toBe(0x4012_3003n);
-    expect(encodeLeaf(2, { OA: 0x4012_3456n })).toBe(0x4000_0001n);
-    expect(encodeLeaf(1, { OA: 0x7fff_ffffn, AF: 1n })).toBe(0x4000_0401n);
-    expect(encodeLeaf(2, { OA: 0x4000_0000n, nT: 1n })).toBe(0x4001_0001n);
+    expect(encodeLeaf(3, 12, { OA: 0x4012_3456n })).toBe(0x4012_3003n);
+    expect(encodeLeaf(2, 21, { OA: 0x4012_3456n })).toBe(0x4000_0001n);
+    expect(encodeLeaf(1, 30, { OA: 0x7fff_ffffn, AF: 1n })).toBe(0x4000_0401n);
+    expect(encodeLeaf(2, 21, { OA: 0x4000_0000n, nT: 1n })).toBe(0x4001_0001n);
   });
   test('`raw` replaces the whole, `or0` adds', () => {
-    expect(encodeLeaf(3, { OA: 0x1000n, raw: 6n })).toBe(6n);
+    expect(encodeLeaf(3, 12, { OA: 0x1000n, raw: 6n })).toBe(6n);
     expect(encodeTable({ NextTable: 0x4020_1000n, or0: 1n << 63n })).toBe((1n << 63n) | 0x4020_1003n);
     expect(encodeTable({ NextTable: 0x4020_1000n, Valid: 0n })).toBe(0x4020_1002n);
   });

@@ -167,6 +167,8 @@ class ProgramRun {
       case 'dma-read':
       case 'dma-write':
         return this.#queueDma(action);
+      case 'reset':
+        throw new Error('a reset, which open.ts says QEMU cannot do');
       case 'settle': // QEMU's SMMU carries everything out inside the access that causes it
         return undefined;
     }
