@@ -202,6 +202,27 @@ export function stillUsed(
   return first?.completedAt ?? Number.POSITIVE_INFINITY;
 }
 
+/**
+ * Whether one completed invalidation reached both a level 1 descriptor that memory no longer held and what was found through
+ * it: then neither is left, in whichever order it took them.
+ */
+export function bothGone(
+  invalidations: readonly Invalidation[],
+  streamId: number,
+  replaced: number,
+  descriptor: Structure,
+  found: Structure,
+): boolean {
+  return invalidations.some(
+    ({ complete, time, scope }) =>
+      complete &&
+      time >= replaced &&
+      scope.cache === 'config' &&
+      reachesConfig(scope, streamId, descriptor).reached &&
+      reachesConfig(scope, streamId, found).reached,
+  );
+}
+
 /** The action at which the latest completed invalidation of every translation was consumed; -1 when there was none. */
 export function allTlbHorizon(invalidations: readonly Invalidation[]): number {
   const all = invalidations.findLast(

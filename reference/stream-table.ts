@@ -6,7 +6,7 @@
  */
 import { alignDown, field, flag, ones } from './bits.ts';
 import type { Features } from './features.ts';
-import { configHorizon, invalidatedBetween, stillUsed } from './invalidations.ts';
+import { bothGone, configHorizon, invalidatedBetween, stillUsed } from './invalidations.ts';
 import { FOREVER, type Memory } from './memory.ts';
 import type { RuleId } from './rules/ids.ts';
 import { SMMUEN, type State, STRTAB_BASE, STRTAB_BASE_CFG, type TableWindow } from './state.ts';
@@ -224,6 +224,7 @@ function level1Places(
     if (stale && fresh) continue;
     const until = stillUsed(state.invalidations, streamId, replaced, structure);
     if (until !== FOREVER) found.forgotten.push(...horizon.rules);
+    if (bothGone(state.invalidations, streamId, replaced, structure, 'STE')) continue;
     const rules: RuleId[] = [...common];
     if (stale) rules.push('CACHE-005', ...horizon.spared, ...moved(state, table));
     level1(held.value, f, table, streamId, { from, until, cachedUntil: until, stale, rules }, found);
