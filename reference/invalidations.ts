@@ -4,6 +4,7 @@
  * An invalidation is recorded when its command is consumed and counts once a later CMD_SYNC completes it. From then on
  * no lookup may use a value that had been replaced by the time the command was consumed.
  */
+import type { Granule } from './geometry.ts';
 import type { RuleId } from './rules/ids.ts';
 
 export interface ConfigScope {
@@ -33,14 +34,20 @@ export type Structure =
 
 export interface TlbScope {
   readonly cache: 'tlb';
+  /** Entries found by VA (of stage 1, and combined ones), entries found by IPA (of stage 2 alone), or both. */
+  readonly stage: 'VA' | 'IPA' | 'both';
+  /** Undefined: every VMID, or none where stage 2 is not implemented. */
+  readonly vmid: number | undefined;
   /** Undefined: every ASID, and global entries. */
   readonly asid: number | undefined;
-  /** Undefined: every address. First and last byte, sign-extended 64-bit VAs as unsigned. */
+  /** Undefined: every address. First and last byte, IPAs or sign-extended 64-bit VAs as unsigned. */
   readonly range: { readonly first: bigint; readonly last: bigint } | undefined;
   /** Only entries of the last level are required to go. */
   readonly leaf: boolean;
   /** Level hint: with a non-zero TTL only that level's leaves, and Table descriptors above it. */
   readonly ttl: number;
+  /** Only entries inserted with this granule (TG); undefined: any. */
+  readonly granule: Granule | undefined;
   readonly rules: readonly RuleId[];
 }
 
@@ -57,13 +64,28 @@ export interface Invalidation {
 
 /** A translation cache entry as far as invalidation is concerned. */
 export interface TlbEntry {
+  /** By what it is found: by VA also when it holds what stage 2 made of it (a combined entry). */
+  readonly by: 'VA' | 'IPA';
+  readonly vmid: number;
+  /** Of no meaning in an entry found by IPA. */
   readonly asid: number;
   /** A leaf with nG == 0. */
   readonly global: boolean;
   readonly table: boolean;
   readonly level: number;
+  readonly granule: Granule;
+  /** What stage 2 said is part of it. */
+  readonly combined: boolean;
+  /** It may have been cached with its neighbours (D8.7.1). */
+  readonly contiguous: boolean;
   readonly first: bigint;
   readonly last: bigint;
+}
+
+/** What a TLB entry rests on that can no longer be read since `until`: it lasts as an entry of its own until invalidated. */
+export interface Part {
+  readonly entry: TlbEntry;
+  readonly until: number;
 }
 
 /** Why an entry survives or goes: the rule that says so. */
@@ -119,27 +141,91 @@ function reachesL1cd(scope: ConfigScope, substreamId: number, split: number): Re
 
 /** Whether a TLB invalidation must drop an entry. */
 export function reachesTlb(scope: TlbScope, entry: TlbEntry): Reach {
+  const missed = (...rules: RuleId[]): Reach => ({ reached: false, rules });
+  if (scope.stage === 'VA' && entry.by === 'IPA') return missed('TLBI-035');
+  if (scope.stage === 'IPA' && entry.by === 'VA') return missed(...(entry.combined ? (['TLBI-063'] as const) : []));
+  if (scope.vmid !== undefined && scope.vmid !== entry.vmid) {
+    const all: RuleId = scope.stage === 'both' ? 'TLBI-069' : 'TLBI-034';
+    return missed(scope.range === undefined && scope.asid === undefined ? all : 'TLBI-138');
+  }
+  const hit = (...rules: RuleId[]): Reach => {
+    const combined: RuleId[] = entry.combined && scope.range !== undefined ? ['TLBI-044', 'TLBI-064'] : [];
+    return { reached: true, rules: [...scope.rules, ...combined, ...rules] };
+  };
   if (scope.range === undefined) {
-    if (scope.asid === undefined) return { reached: true, rules: scope.rules };
-    if (entry.global) return { reached: false, rules: ['TLBI-037'] };
-    if (entry.asid === scope.asid) return { reached: true, rules: scope.rules };
-    return { reached: false, rules: ['TLBI-137'] };
+    if (scope.asid === undefined) return hit(...(entry.combined ? (['TLBI-064'] as const) : []));
+    if (entry.global) return missed('TLBI-037');
+    return entry.asid === scope.asid ? hit() : missed('TLBI-137');
   }
-  if (entry.last < scope.range.first || entry.first > scope.range.last) return { reached: false, rules: [] };
+  if (entry.last < scope.range.first || entry.first > scope.range.last) {
+    return missed(...(entry.contiguous ? (['TLBI-050'] as const) : []));
+  }
+  if (scope.granule !== undefined && scope.granule !== entry.granule) return missed('TLBI-110');
   if (scope.asid !== undefined && !entry.global && entry.asid !== scope.asid) {
-    return { reached: false, rules: [entry.table ? 'TLBI-047' : 'TLBI-042'] };
+    return missed(entry.table ? 'TLBI-047' : 'TLBI-042');
   }
+  const byIpa = entry.by === 'IPA';
   if (entry.table) {
-    if (scope.leaf) return { reached: false, rules: ['TLBI-046'] };
-    if (scope.ttl !== 0 && entry.level >= scope.ttl) return { reached: false, rules: ['TLBI-111'] };
-    return { reached: true, rules: [...scope.rules, 'TLBI-045'] };
+    if (scope.leaf) return missed(byIpa ? 'TLBI-066' : 'TLBI-046');
+    if (scope.ttl !== 0 && entry.level >= scope.ttl) return missed('TLBI-111');
+    return hit(byIpa ? 'TLBI-066' : 'TLBI-045');
   }
-  if (scope.ttl !== 0 && entry.level !== scope.ttl) return { reached: false, rules: ['TLBI-111'] };
-  const rules: RuleId[] = [...scope.rules];
+  if (scope.ttl !== 0 && entry.level !== scope.ttl) return missed('TLBI-111');
+  const rules: RuleId[] = [];
   if (entry.global && scope.asid !== undefined && entry.asid !== scope.asid) rules.push('TLBI-040');
+  if (entry.global && !byIpa) rules.push('TLBI-041');
   if (entry.first < scope.range.first) rules.push('TLBI-048');
   if (entry.level < 3 && entry.first < scope.range.first) rules.push('TLBI-049');
-  return { reached: true, rules };
+  return hit(...rules);
+}
+
+/** Whether a TLB entry may still be there, and why not. */
+export interface Survival {
+  readonly alive: boolean;
+  readonly horizon: Horizon;
+}
+
+/**
+ * Whether an entry that could be filled up to `until`, resting on `parts`, may have outlived every invalidation.
+ *
+ * An invalidation that reaches both a part and the entry leaves neither. Otherwise the entry may have been filled again from
+ * the part, after an invalidation of the entry, up to the completion of the first one that reaches the part: only a CMD_SYNC
+ * orders the two.
+ * @param since before this action the entry could not be filled
+ */
+export function survives(
+  invalidations: readonly Invalidation[],
+  entry: TlbEntry,
+  until: number,
+  parts: readonly Part[],
+  since: number,
+): Survival {
+  const last = tlbHorizon(invalidations, entry);
+  const dead = (rules: readonly RuleId[]): Survival => ({
+    alive: false,
+    horizon: { ...last, rules: [...last.rules, ...rules] },
+  });
+  if (until < last.time) return dead([]);
+  for (const part of parts) {
+    const reaching = reachingPart(invalidations, part);
+    const [first] = reaching;
+    if (first === undefined) continue;
+    const both = reaching.some(({ scope }) => scope.cache === 'tlb' && reachesTlb(scope, entry).reached);
+    if (both || (first.completedAt ?? first.time) < Math.max(last.time, since)) return dead(first.scope.rules);
+  }
+  return { alive: true, horizon: last };
+}
+
+function reachingPart(invalidations: readonly Invalidation[], { entry, until }: Part): Invalidation[] {
+  return invalidations.filter(
+    ({ complete, time, scope }) =>
+      complete && time > until && scope.cache === 'tlb' && reachesTlb(scope, entry).reached,
+  );
+}
+
+/** Until when an entry of its own may have been used for what `part` says: the completion of the first invalidation of it. */
+export function usableUntil(invalidations: readonly Invalidation[], part: Part): number {
+  return reachingPart(invalidations, part)[0]?.completedAt ?? Number.POSITIVE_INFINITY;
 }
 
 /** The latest completed invalidation that reaches an entry, and the rules of those since then that did not. */
@@ -223,10 +309,19 @@ export function bothGone(
   );
 }
 
-/** The action at which the latest completed invalidation of every translation was consumed; -1 when there was none. */
-export function allTlbHorizon(invalidations: readonly Invalidation[]): number {
+/**
+ * The action at which the latest completed invalidation of every entry of a VMID, found by VA or by IPA, was consumed; -1
+ * when there was none.
+ */
+export function allTlbHorizon(invalidations: readonly Invalidation[], by: 'VA' | 'IPA', vmid: number): number {
   const all = invalidations.findLast(
-    ({ complete, scope }) => complete && scope.cache === 'tlb' && scope.asid === undefined && scope.range === undefined,
+    ({ complete, scope }) =>
+      complete &&
+      scope.cache === 'tlb' &&
+      scope.asid === undefined &&
+      scope.range === undefined &&
+      (scope.stage === 'both' || scope.stage === by) &&
+      (scope.vmid === undefined || scope.vmid === vmid),
   );
   return all?.time ?? -1;
 }

@@ -5,17 +5,18 @@
 
 import { Undetermined } from './undetermined.ts';
 import { type Cd, cdReservedBits, effectiveIps, judgeCd } from './cd.ts';
-import { fetchCd } from './cd-table.ts';
+import { fetchCd, type Locate } from './cd-table.ts';
 import type { Features } from './features.ts';
-import { type Context, Lookup, merging } from './lookup.ts';
+import { Lookup, merging } from './lookup.ts';
 import type { Memory } from './memory.ts';
 import { ABORT, Outcomes, type Transaction, type TransactionOutcomes } from './outcomes.ts';
 import type { RuleId } from './rules/ids.ts';
+import { selectHalf } from './stage1.ts';
 import { CR2, GBPA, type State } from './state.ts';
+import { ias, type Stage2Config } from './ste-stage2.ts';
 import { effectiveAccess, judgeSte, type Ste, steReservedBits } from './ste.ts';
 import { currentTable, fetchSte, translating } from './stream-table.ts';
 import type { Fetched } from './structures.ts';
-import { selectHalf } from './walk.ts';
 
 const GBPA_ABORT = 1 << 20;
 
@@ -173,10 +174,10 @@ class Procedure {
         this.#bypass(ste, rules);
         return false;
       case 'stage 2':
-      case 'nested':
-        throw new Undetermined('an STE that asks for stage 2');
+        this.#stage2(ste, judged.stage2, rules);
+        return false;
       case 'stage 1':
-        if (judged.vmid !== 0) throw new Undetermined('a VMID');
+      case 'nested':
         if (substreamId !== undefined) {
           const rule: RuleId = this.#f.ssidSize === 0 ? 'SUBS-001' : 'STE-052';
           if (this.#f.ssidSize > 0 && s.s1CdMax > 0) throw new Undetermined('substreams');
@@ -237,30 +238,74 @@ class Procedure {
     ]);
   }
 
+  /** Stage 2 alone: the input address is the IPA, checked against IAS as the output of a stage 1 that bypasses (3.4). */
+  #stage2(ste: Fetched<Ste>, config: Stage2Config, rules: readonly RuleId[]): void {
+    const { substreamId, address } = this.#t;
+    const mergeable = merging(ste.structure);
+    if (substreamId !== undefined) {
+      const none: RuleId[] = this.#f.ssidSize === 0 ? ['SUBS-001'] : [];
+      this.#out.abortWith('C_BAD_SUBSTREAMID', ste.stale, ['STE-031', ...none, ...rules], { mergeable });
+      return;
+    }
+    if (address >> BigInt(ias(this.#f)) !== 0n) {
+      const access = effectiveAccess(ste.structure, this.#f, this.#t);
+      const source = this.#out.source(access.privileged, access.instruction);
+      const silent: RuleId[] = config.r ? [] : ['EVT-143'];
+      const all: RuleId[] = ['STE-027', 'STE-028', 'WALK-008', ...silent, ...access.rules, ...rules];
+      this.#out.abortWith('F_ADDR_SIZE', ste.stale, all, { source, mergeable });
+      return;
+    }
+    this.#lookup.lookUpStage2(ste, config, rules);
+    this.#lookup.noteStage2();
+  }
+
+  /** Where stage 2, if the STE has one, puts the address of a CD. */
+  #locateCd(): Locate {
+    return (ste, ipa) => {
+      const judged = judgeSte(ste.structure, this.#f);
+      if (judged === 'outside' || judged.kind !== 'nested') return undefined;
+      if (this.#f.minor === 0 && ipa >> BigInt(ias(this.#f)) !== 0n)
+        throw new Undetermined('an S1ContextPtr above IAS in SMMUv3.0');
+      return this.#lookup.stage2(ste, judged.stage2).locate(ipa, 'CD');
+    };
+  }
+
   /** From the CD on (5.4, 3.4). */
   #stage1(stes: readonly Fetched<Ste>[], common: readonly RuleId[]): void {
-    const cdFetch = fetchCd(this.#state, this.#memory, this.#t.streamId, stes, this.#f, this.#horizon);
+    const locate = this.#locateCd();
+    const cdFetch = fetchCd(this.#state, this.#memory, this.#t.streamId, stes, this.#f, this.#horizon, locate);
     this.#out.forgotten.push(...cdFetch.forgotten);
     this.#out.unknown(cdFetch.unknown);
     for (const abort of cdFetch.aborts) {
-      this.#out.abortWith('F_CD_FETCH', abort.stale, [...abort.rules, ...common], {
+      const nested = stes.some((ste) => ste.structure.config === 0b111);
+      const unrecorded = stes.every((ste) => !recordsStage2(ste.structure));
+      const more: RuleId[] = [...(nested ? (['EVT-106'] as const) : []), ...(unrecorded ? (['EVT-045'] as const) : [])];
+      this.#out.abortWith('F_CD_FETCH', abort.stale, [...abort.rules, ...more, ...common], {
         fetchAddress: abort.address,
         mergeable: stes.every((ste) => ste.structure.mev) ? 'EVT-204' : undefined,
       });
     }
+    for (const { ste, fault } of cdFetch.faults) {
+      this.#lookup.stage2Fault(ste, fault, ste.stale, [...ste.rules, ...common]);
+    }
     if (stes.length * cdFetch.seen.length > VERSIONS_MAX) throw new Undetermined('too many versions of one structure');
-    let contexts: readonly Context[] | undefined;
     for (const ste of stes) {
       const judged = judgeSte(ste.structure, this.#f);
-      const steRules: RuleId[] = [...ste.rules, ...(judged === 'outside' ? [] : judged.rules), ...common];
+      if (judged === 'outside' || (judged.kind !== 'stage 1' && judged.kind !== 'nested')) continue;
+      const steRules: RuleId[] = [...ste.rules, ...judged.rules, ...common];
+      const stages =
+        judged.kind === 'nested'
+          ? { vmid: judged.stage2.vmid, stage2: judged.stage2 }
+          : { vmid: judged.vmid, stage2: undefined };
       for (const cd of cdFetch.seen) {
         const illegal = this.#cd(ste, cd, steRules);
         if (illegal) continue;
-        contexts ??= this.#lookup.contexts();
         const beyond = ste.structure.s1ContextPtr >> BigInt(effectiveIps(cd.structure, this.#f).bits) !== 0n;
-        this.#lookup.lookUp(ste, cd, contexts, [...steRules, ...cd.rules, ...(beyond ? (['CD-019'] as const) : [])]);
+        const pointer: RuleId[] = beyond ? ['CD-019'] : [];
+        this.#lookup.lookUp(ste, cd, stages, [...steRules, ...cd.rules, ...pointer]);
       }
     }
+    this.#lookup.noteStage2();
   }
 
   /** Whether the CD is ILLEGAL. */
@@ -276,6 +321,9 @@ class Procedure {
         ...(judged.illegal === 'CD-039' ? [] : (['EVT-111'] as const)),
       ];
       if (!selectHalf(cd.structure, this.#t.address).inside) rules.push('EVT-191');
+      const ttb = judged.illegal === 'CD-098' || judged.illegal === 'CD-099';
+      if (ttb && ste.structure.config === 0b111) rules.push('WALK-153');
+      if (!recordsStage2(ste.structure)) rules.push('EVT-045');
       this.#out.abortWith('C_BAD_CD', stale, [...rules, ...common, ...cd.rules], { mergeable });
       return true;
     }
@@ -284,4 +332,9 @@ class Procedure {
       this.#out.abortWith('C_BAD_CD', stale, [reserved, ...common], { mergeable, unpredictable: true });
     return false;
   }
+}
+
+/** STE.S2R, which events of configuration do not ask for (5.5). */
+function recordsStage2(ste: Ste): boolean {
+  return ((ste.words[2] ?? 0n) & (1n << 58n)) !== 0n;
 }
