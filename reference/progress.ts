@@ -118,6 +118,7 @@ function takeForceOfCommands(state: State, env: Environment, on: boolean): void 
     state.invalidations = state.invalidations.map((i) => (i.complete ? i : { ...i, interrupted: 'ACK-021' }));
     return;
   }
+  state.cmdqPublishedAt = env.now;
   const queue = commandQueue(state, env.features);
   const waiting = occupancy(state.word(CMDQ_PROD), state.word(CMDQ_CONS), queue.log2Size);
   const why: RuleId[] = ['CMDQ-033'];
@@ -336,11 +337,14 @@ function commandSteps(state: State, env: Environment): State[] {
     return [commandError(state.copy(), env, CERROR_ABT, ['CMDQ-049', 'GERR-010'])];
   }
   const result: State[] = [];
-  for (const low of state.content(env.memory, address)) {
-    for (const high of state.content(env.memory, address + 8n)) {
-      const options = commandOptions(low.value, high.value, env.features);
-      if (options === undefined) throw new Undetermined(`command 0x${(low.value & 0xffn).toString(16)}`);
-      for (const option of options) {
+  const [lows, highs] = [submitted(state, env, address), submitted(state, env, address + 8n)];
+  const rewritten: RuleId[] = lows.length > 1 || highs.length > 1 ? ['CMDQ-026'] : [];
+  for (const low of lows) {
+    for (const high of highs) {
+      const options = commandOptions(low, high, env.features);
+      if (options === undefined) throw new Undetermined(`command 0x${(low & 0xffn).toString(16)}`);
+      for (const plain of options) {
+        const option = { ...plain, rules: [...plain.rules, ...rewritten] };
         // A CMD_SYNC completes only when the events of terminated transactions have become visible or are lost (4.7.3).
         if (option.effect.kind === 'sync' && state.events.length > 0) continue;
         const other = state.copy();
@@ -359,6 +363,14 @@ function commandSteps(state: State, env: Environment): State[] {
     }
   }
   return result;
+}
+
+/** What a word of a submitted command may be: software that alters it while the SMMU may read it leaves old and new (3.21.2). */
+function submitted(state: State, env: Environment, address: bigint): readonly bigint[] {
+  const now = state.content(env.memory, address).map(({ value }) => value);
+  if (state.overlay.has(address)) return now;
+  const since = env.memory.held(address, state.cmdqPublishedAt).filter((held) => held.to > state.cmdqPublishedAt);
+  return [...new Set([...now, ...since.map((held) => held.value)])];
 }
 
 /** What the history of the slot shows: it was used before, or rewritten while the queue was disabled. */

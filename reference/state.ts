@@ -72,6 +72,8 @@ export class State {
   cmdqErrorAt = -1;
   /** The action at which CMDQEN last took force as 0. */
   cmdqDisabledAt = -1;
+  /** The action since which the commands waiting were there for the SMMU to read (3.21.2). */
+  cmdqPublishedAt = -1;
   /** Consumption stopped after PROD was moved illegally, until the queue is disabled (3.21.2). */
   cmdqStuck = false;
   /** Events of terminated transactions that are on their way to the queue. */
@@ -100,6 +102,7 @@ export class State {
     other.ghostErrors = this.ghostErrors;
     other.cmdqErrorAt = this.cmdqErrorAt;
     other.cmdqDisabledAt = this.cmdqDisabledAt;
+    other.cmdqPublishedAt = this.cmdqPublishedAt;
     other.cmdqStuck = this.cmdqStuck;
     other.events = this.events;
     other.recorded = this.recorded;

@@ -320,7 +320,9 @@ class Procedure {
         'CD-040',
         ...(judged.illegal === 'CD-039' ? [] : (['EVT-111'] as const)),
       ];
-      if (!selectHalf(cd.structure, this.#t.address).inside) rules.push('EVT-191');
+      const selected = selectHalf(cd.structure, this.#t.address);
+      if (!selected.inside) rules.push('EVT-191');
+      if (judged.half !== undefined && judged.half !== selected.at) rules.push('CD-082');
       const ttb = judged.illegal === 'CD-098' || judged.illegal === 'CD-099';
       if (ttb && ste.structure.config === 0b111) rules.push('WALK-153');
       if (!recordsStage2(ste.structure)) rules.push('EVT-045');
