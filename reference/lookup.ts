@@ -13,7 +13,7 @@ import { ABORT, type Outcomes } from './outcomes.ts';
 import { type Access, checkPermission } from './permissions.ts';
 import type { RuleId } from './rules/ids.ts';
 import { type Stage1Fault, type Stage1Leaf, walkStage1 } from './stage1.ts';
-import { because, checkStage2, type Stage2, type Stage2Leaf } from './stage2.ts';
+import { because, checkStage2, conflictOf, type Stage2, type Stage2Leaf } from './stage2.ts';
 import type { State } from './state.ts';
 import type { Stage2Config } from './ste-stage2.ts';
 import { effectiveAccess, type Ste } from './ste.ts';
@@ -347,18 +347,8 @@ export class Lookup {
 
   /** Entries that disagree may be detected as a conflict (3.20.1, 3.21.1). */
   #conflict(scene: Scene, leaves: readonly Leaf[]): void {
-    // A Block with nT is not cached so that it could conflict at BBML 1 (3.21.1.2).
-    const cached = leaves.filter(
-      (leaf) =>
-        leaf.group !== 'consistent' &&
-        !(leaf.level < 3 && this.#f.bbml === 1 && ((leaf.descriptor >> 16n) & 1n) === 1n),
-    );
-    // Output address, memory type, shareability and nG may change only through break-before-make (3.21.1.1).
-    const outputs = new Set(cached.map((leaf) => `${leaf.outputAddress}:${leaf.descriptor & 0xb1cn}`));
-    const sizes = new Set(cached.map((leaf) => leaf.log2Bytes));
-    const conflicting = outputs.size > 1 || (sizes.size > 1 && this.#f.bbml < 2);
-    if (!conflicting) return;
-    const reason: RuleId = outputs.size > 1 ? 'CACHE-072' : 'CACHE-077';
+    const reason = conflictOf(leaves, this.#f) ?? scene.stage2?.conflict;
+    if (reason === undefined) return;
     this.#out.abortWith(
       'F_TLB_CONFLICT',
       true,

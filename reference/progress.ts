@@ -469,7 +469,7 @@ function prune(invalidations: readonly Invalidation[]): readonly Invalidation[] 
   const everything = (i: Invalidation): boolean =>
     i.complete &&
     (i.scope.cache === 'tlb'
-      ? i.scope.stage === 'both' && i.scope.vmid === undefined
+      ? i.scope.asid === undefined && i.scope.range === undefined && i.scope.vmid === undefined
       : i.scope.ste && i.scope.first === 0 && i.scope.last === 0xffff_ffff);
   return invalidations.filter(
     (i, at) => !invalidations.slice(at + 1).some((later) => later.scope.cache === i.scope.cache && everything(later)),

@@ -63,6 +63,18 @@ export class Stage2 {
     return this.#walker.unknown;
   }
 
+  /** Whether entries for some IPA translated so far disagree, and why that is a conflict. */
+  get conflict(): RuleId | undefined {
+    for (const { leaves } of this.#known.values()) {
+      const found = conflictOf(
+        leaves.filter((leaf) => leaf.alive),
+        this.#f,
+      );
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
   /** Everything that a translation of an IPA may give. */
   translate(ipa: bigint): Translation {
     const page = alignDown(ipa, PAGE_BITS);
@@ -137,6 +149,19 @@ export class Stage2 {
     }
     return { leaves, faults };
   }
+}
+
+/** Why TLB entries for one address may be detected as a conflict (3.20.1, 3.21.1); undefined: they agree. */
+export function conflictOf(leaves: readonly Leaf[], f: Features): RuleId | undefined {
+  // A Block with nT is not cached so that it could conflict at BBML 1 (3.21.1.2).
+  const cached = leaves.filter(
+    (leaf) => leaf.group !== 'consistent' && !(leaf.level < 3 && f.bbml === 1 && flag(leaf.descriptor, 16)),
+  );
+  // Output address, memory type, shareability and nG may change only through break-before-make (3.21.1.1).
+  const outputs = new Set(cached.map((leaf) => `${leaf.outputAddress}:${leaf.descriptor & 0xb1cn}`));
+  const sizes = new Set(cached.map((leaf) => leaf.log2Bytes));
+  if (outputs.size > 1) return 'CACHE-072';
+  return sizes.size > 1 && f.bbml < 2 ? 'CACHE-077' : undefined;
 }
 
 /** The fault of a stage 2 translation, with what it was for. */
