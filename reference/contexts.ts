@@ -96,6 +96,22 @@ export class Contexts {
     return translator;
   }
 
+  /** Rules that show when entries of other VMIDs are left alone: of this stream as it was, or of other streams (3.17). */
+  otherVmids(streamId: number, vmid: number): RuleId[] {
+    if (!this.#f.s2p || this.#horizon !== undefined) return [];
+    const rules = new Set<RuleId>();
+    for (const other of this.#writtenStreams()) {
+      for (const { structure } of this.#stes(other, -1)) {
+        const judged = judgeSte(structure, this.#f);
+        if (judged === 'outside' || judged.kind === 'illegal' || judged.kind === 'abort' || judged.kind === 'bypass')
+          continue;
+        const tag = judged.kind === 'stage 1' ? judged.vmid : judged.stage2.vmid;
+        if (tag !== vmid) rules.add(other === streamId ? 'CACHE-036' : 'TLBI-138');
+      }
+    }
+    return [...rules];
+  }
+
   /** What the stage 2 translations so far have shown to be forgotten, and what the scenario leaves open. */
   get stage2Findings(): { forgotten: readonly RuleId[]; unknown: string | undefined } {
     const all = [...this.#translators.values()];

@@ -211,7 +211,9 @@ export function survives(
     const [first] = reaching;
     if (first === undefined) continue;
     const both = reaching.some(({ scope }) => scope.cache === 'tlb' && reachesTlb(scope, entry).reached);
-    if (both || (first.completedAt ?? first.time) < Math.max(last.time, since)) return dead(first.scope.rules);
+    if (both || (first.completedAt ?? first.time) < Math.max(last.time, since)) {
+      return dead([...first.scope.rules, 'TLBI-065']);
+    }
   }
   return { alive: true, horizon: last };
 }

@@ -9,7 +9,7 @@
 import { alignDown, field, flag } from './bits.ts';
 import type { Features } from './features.ts';
 import { stage2Start, stride } from './geometry.ts';
-import { type Memory } from './memory.ts';
+import { FOREVER, type Memory } from './memory.ts';
 import type { Access } from './permissions.ts';
 import type { RuleId } from './rules/ids.ts';
 import type { State } from './state.ts';
@@ -39,6 +39,7 @@ const PAGE_BITS = 12;
 
 export class Stage2 {
   readonly #roots: readonly Stage2Root[];
+  readonly #state: State;
   readonly #memory: Memory;
   readonly #f: Features;
   readonly #walker: Walker;
@@ -48,6 +49,7 @@ export class Stage2 {
   /** @param horizon with it, nothing from before that action is remembered */
   constructor(state: State, memory: Memory, f: Features, roots: readonly Stage2Root[], horizon: number | undefined) {
     this.#roots = roots;
+    this.#state = state;
     this.#memory = memory;
     this.#f = f;
     this.#horizon = horizon;
@@ -90,6 +92,12 @@ export class Stage2 {
     };
   }
 
+  /** Whether a walk of an IPA would fault; it leaves no trace in what this translator tells. */
+  unmapped(ipa: bigint): boolean {
+    const own = this.#roots.filter((root) => root.own);
+    return new Stage2(this.#state, this.#memory, this.#f, own, this.#horizon).translate(ipa).faults.length > 0;
+  }
+
   /** Where the SMMU's own read of an IPA may go: a CD, or a stage 1 descriptor. */
   locate(ipa: bigint, cause: Purpose): Located {
     const { leaves, faults } = this.translate(ipa);
@@ -111,9 +119,11 @@ export class Stage2 {
       if (cause === 'CD' && device && !leaf.config.ptw) more.push('CD-030');
       if (cause === 'TT' && !flag(leaf.descriptor, 7)) more.push('WALK-143');
       if (cause === 'TT' && field(leaf.descriptor, 54, 53) !== 0n) more.push('WALK-142');
+      if (!leaf.alive) this.#walker.forgotten.push('TLBI-065');
       const part = leaf.alive ? undefined : { entry: leaf.entry, until: leaf.until };
       places.push({
         address: leaf.outputAddress,
+        log2Bytes: leaf.log2Bytes,
         since: leaf.since,
         part,
         stale: leaf.stale || !leaf.alive,
@@ -134,6 +144,7 @@ export class Stage2 {
   #page(ipa: bigint): Translation {
     const leaves: Stage2Leaf[] = [];
     const faults: WalkFault[] = [];
+    const own = this.#roots.find((root) => root.own)?.config;
     for (const root of this.#roots) {
       const { config } = root;
       if (ipa >> BigInt(64 - config.t0sz) !== 0n) {
@@ -143,12 +154,26 @@ export class Stage2 {
         continue;
       }
       for (const hit of this.#walker.walk(regimeOf(root), ipa, { horizonSince: this.#horizon, dead: true })) {
-        if (hit.kind === 'leaf') leaves.push({ ...hit, config });
+        if (hit.kind === 'leaf') leaves.push({ ...hit, config, rules: [...hit.rules, ...remembered(root, own)] });
         else faults.push(hit);
       }
     }
     return { leaves, faults };
   }
+}
+
+/** What the TLB may remember of a stage 2 with the same VMID, by what it configures differently (5.2.1). */
+function remembered(other: Stage2Root, own: Stage2Config | undefined): RuleId[] {
+  if (other.own || own === undefined) return [];
+  const { config } = other;
+  if (other.until === FOREVER) return ['CACHE-038'];
+  const rules: RuleId[] = [];
+  if (config.ptw !== own.ptw || config.fwb !== own.fwb) rules.push('CACHE-033');
+  if (config.affd !== own.affd) rules.push('CACHE-034');
+  const geometry = (c: Stage2Config): string =>
+    [c.t0sz, c.sl0, c.granule, c.ps, c.aa64, c.endi, c.ttb.toString()].join();
+  if (geometry(config) !== geometry(own)) rules.push('CACHE-032');
+  return rules;
 }
 
 /** Why TLB entries for one address may be detected as a conflict (3.20.1, 3.21.1); undefined: they agree. */

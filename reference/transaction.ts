@@ -144,7 +144,11 @@ class Procedure {
   /** The STE's part; true when stage 1 goes on. */
   #ste(ste: Fetched<Ste>, common: readonly RuleId[]): boolean {
     const s = ste.structure;
-    if (s.v && s.cont > 0 && this.#neighboursDiffer(s)) this.#out.unknown('STEs that differ within one CONT span');
+    if (s.v && s.cont > 0 && this.#neighboursDiffer(s)) {
+      this.#out.unknown('STEs that differ within one CONT span');
+      const conflict: RuleId[] = ['EVT-175', ...common];
+      this.#out.abortWith('F_CFG_CONFLICT', true, conflict, { mergeable: merging(s), unpredictable: true });
+    }
     const judged = judgeSte(s, this.#f);
     if (judged === 'outside') throw new Undetermined('an STE that asks for stage 2 or another StreamWorld');
     const mergeable = 'EVT-205' as const;
