@@ -345,3 +345,20 @@ export function invalidatedBetween(
       reachesConfig(scope, streamId, structure).reached,
   );
 }
+
+/** Whether every structure and every translation has been invalidated by commands consumed after an action, and completed. */
+export function allInvalidatedSince(invalidations: readonly Invalidation[], since: number): boolean {
+  const later = invalidations.filter(({ complete, time }) => complete && time > since);
+  const config = later.some(
+    ({ scope }) => scope.cache === 'config' && scope.ste && scope.first === 0 && scope.last === 0xffff_ffff,
+  );
+  const tlb = later.some(
+    ({ scope }) =>
+      scope.cache === 'tlb' &&
+      scope.stage === 'both' &&
+      scope.vmid === undefined &&
+      scope.asid === undefined &&
+      scope.range === undefined,
+  );
+  return config && tlb;
+}

@@ -12,6 +12,7 @@ import { Lookup, merging } from './lookup.ts';
 import type { Memory } from './memory.ts';
 import { ABORT, Outcomes, type Transaction, type TransactionOutcomes } from './outcomes.ts';
 import type { RuleId } from './rules/ids.ts';
+import { cachesUnknown } from './reset.ts';
 import { selectHalf } from './stage1.ts';
 import { CR2, GBPA, type State } from './state.ts';
 import { ias, type Stage2Config } from './ste-stage2.ts';
@@ -90,6 +91,10 @@ class Procedure {
       'ACK-026',
     ];
     const fresh = this.#horizon !== undefined;
+    if (cachesUnknown(this.#state) && !fresh) {
+      this.#out.unknown('translation was enabled after a reset, and not everything was invalidated');
+      common.push('RESET-029');
+    }
     const steFetch = fetchSte(this.#state, this.#memory, this.#f, streamId, this.#horizon, fresh);
     this.#out.forgotten.push(...steFetch.forgotten);
     this.#out.unknown(steFetch.unknown);
