@@ -77,6 +77,8 @@ export function leafSplit(ste: Ste, f: Features): 6 | 10 | undefined {
 export function fetchCd(state: State, memory: Memory, f: Features, query: CdQuery): CdResult {
   const fetch = new CdFetch(state, memory, f, query);
   for (const ste of byPointer(query.stes)) fetch.through(ste);
+  // A fetch that aborted was not remembered: what is read now counts at once (5.4.1).
+  if (fetch.failed) fetch.seen.forEach((cd, at) => (fetch.seen[at] = { ...cd, rules: [...cd.rules, 'CACHE-011'] }));
   return fetch;
 }
 
@@ -96,6 +98,8 @@ class CdFetch implements CdResult {
   readonly forgotten: RuleId[] = [];
   readonly faults: CdFault[] = [];
   unknown: string | undefined;
+  /** A fetch aborted, or would have. */
+  failed = false;
   readonly #state: State;
   readonly #memory: Memory;
   readonly #f: Features;
@@ -159,6 +163,7 @@ class CdFetch implements CdResult {
   #answered(at: Way & { address: bigint }, rules: readonly RuleId[]): boolean {
     const backing = this.#memory.backing(at.address);
     if (backing === 'ram') return true;
+    if (backing === 'hole') this.failed = true;
     if (backing === 'elsewhere') this.unknown ??= 'a CD outside RAM';
     else if (at.until === FOREVER) {
       const all: RuleId[] = [...rules, ...at.rules, ...at.ste.rules];

@@ -36,6 +36,8 @@ export interface Translation {
 }
 
 const PAGE_BITS = 12;
+/** Rules of descriptors that faulted before. */
+const MENDED: readonly RuleId[] = ['CACHE-058', 'CACHE-063', 'CACHE-064'];
 
 export class Stage2 {
   readonly #roots: readonly Stage2Root[];
@@ -117,6 +119,7 @@ export class Stage2 {
       const restricted = !flag(leaf.descriptor, 7) || field(leaf.descriptor, 54, 53) !== 0n;
       if (cause === 'CD') more.push('CD-020', ...(restricted ? (['CD-148'] as const) : []));
       if (cause === 'CD' && device && !leaf.config.ptw) more.push('CD-030');
+      if (cause === 'CD' && MENDED.some((rule) => leaf.rules.includes(rule))) more.push('CACHE-012');
       if (cause === 'TT' && !flag(leaf.descriptor, 7)) more.push('WALK-143');
       if (cause === 'TT' && field(leaf.descriptor, 54, 53) !== 0n) more.push('WALK-142');
       if (!leaf.alive) this.#walker.forgotten.push('TLBI-065');
