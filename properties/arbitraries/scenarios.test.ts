@@ -92,7 +92,8 @@ describe('generated scenarios', () => {
   });
 
   test.each(PROPERTIES)('of $name stay within what a subject can do', (property) => {
-    for (const scenario of drawn(property, 300)) expect(misfit(lower(scenario), model.capabilities)).toBeUndefined();
-    for (const scenario of drawn(property, 300, 1, narrow)) expect(misfit(lower(scenario), NARROW)).toBeUndefined();
+    for (const scenario of drawn(property, 300)) expect(misfit(lower(scenario), model)).toBeUndefined();
+    for (const scenario of drawn(property, 300, 1, narrow))
+      expect(misfit(lower(scenario), { capabilities: NARROW })).toBeUndefined();
   });
 });
