@@ -39,6 +39,11 @@ export class System {
     this.#smmu.reset();
   }
 
+  /** The SMMU alone to its reset state: registers, caches, interrupts. Memory keeps what it holds. */
+  resetSmmu(): void {
+    this.#smmu.reset();
+  }
+
   /**
    * Reads `bytes` at `offset` from the SMMU's base. The halves are unsigned; `hi` is 0 for 4 bytes and fewer. The object
    * returned is reused by the next read. 'abort' outside Pages 0 and 1 (6.2).
