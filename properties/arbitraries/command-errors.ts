@@ -5,6 +5,7 @@ import { access, accessAll, look } from './accesses.ts';
 import { openWorld } from './opening.ts';
 import type { Client } from './opening.ts';
 import { CMDQEN } from './world.ts';
+import type { Target } from './target.ts';
 import type { World } from './world.ts';
 
 export function commandErrors(world: World): void {
@@ -23,7 +24,7 @@ export function commandErrors(world: World): void {
   look(world);
 }
 
-/** Names that no Non-secure queue of an SMMU with stage 1 alone accepts, or only with a feature. */
+/** Names that no Non-secure queue accepts. */
 const ALWAYS_ILLEGAL: readonly CommandName[] = [
   'CMD_TLBI_EL3_ALL',
   'CMD_TLBI_EL3_VA',
@@ -36,13 +37,12 @@ const ALWAYS_ILLEGAL: readonly CommandName[] = [
   'CMD_TLBI_SNH_ALL',
 ];
 
+/** Accepted only with a feature that no target has. */
 const FEATURES_ABSENT: readonly CommandName[] = [
   'CMD_TLBI_EL2_ALL',
   'CMD_TLBI_EL2_ASID',
   'CMD_TLBI_EL2_VA',
   'CMD_TLBI_EL2_VAA',
-  'CMD_TLBI_S2_IPA',
-  'CMD_TLBI_S12_VMALL',
   'CMD_ATC_INV',
   'CMD_PRI_RESP',
   'CMD_DPTI_ALL',
@@ -51,6 +51,21 @@ const FEATURES_ABSENT: readonly CommandName[] = [
   'CMD_RESUME',
   'CMD_STALL_TERM',
 ];
+
+/** Those of a stage, for targets without it. */
+const STAGE1_ONLY: readonly CommandName[] = [
+  'CMD_TLBI_NH_ALL',
+  'CMD_TLBI_NH_ASID',
+  'CMD_TLBI_NH_VA',
+  'CMD_TLBI_NH_VAA',
+  'CMD_CFGI_CD',
+  'CMD_CFGI_CD_ALL',
+];
+const STAGE2_ONLY: readonly CommandName[] = ['CMD_TLBI_S2_IPA', 'CMD_TLBI_S12_VMALL'];
+
+function absentHere({ s1p, s2p }: Target): readonly CommandName[] {
+  return [...FEATURES_ABSENT, ...(s1p ? [] : STAGE1_ONLY), ...(s2p ? [] : STAGE2_ONLY)];
+}
 
 const WITH_SSEC: readonly CommandName[] = [
   'CMD_PREFETCH_CONFIG',
@@ -79,7 +94,7 @@ function illegalCommand(world: World): void {
   world.quietly(() =>
     draw.weighted<() => void>([
       [2, () => named(world, draw.pick(ALWAYS_ILLEGAL), {})],
-      [3, () => named(world, draw.pick(FEATURES_ABSENT), { StreamID })],
+      [3, () => named(world, draw.pick(absentHere(target)), { StreamID })],
       [3, () => named(world, draw.pick(WITH_SSEC), { SSec: 1n, StreamID })],
       [3, () => world.command('CMD_SYNC', { CS: 3n })],
       [4, () => world.rawCommand(BigInt(draw.pick(RESERVED_OPCODES)), draw.chance(50) ? 0n : draw.bits(64))],
@@ -93,7 +108,7 @@ function illegalCommand(world: World): void {
 function named(world: World, name: CommandName, set: CommandFields): void {
   const has = COMMANDS[name].fields;
   const own = Object.fromEntries(Object.entries(set).filter(([field]) => field in has));
-  world.command(name, Object.keys(own).length === 0 ? undefined : own);
+  world.bareCommand(name, Object.keys(own).length === 0 ? undefined : own);
 }
 
 /** The Command queue stands still; translations and everything else go on. */

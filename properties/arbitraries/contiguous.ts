@@ -1,7 +1,7 @@
 /** The Contiguous hint (D8.7): groups of leaves of either stage and each granule, whole or with a member that differs, fresh or stale. */
 import type { DescriptorFields } from '../../scenario/encode/descriptor.ts';
 import { levelShift } from '../../scenario/layout.ts';
-import type { Granule, Level } from '../../scenario/layout.ts';
+import type { Granule } from '../../scenario/layout.ts';
 import { PATTERN_BASE, PATTERN_BYTES, RAM_BASE } from '../../scenario/memory-map.ts';
 import { access } from './accesses.ts';
 import { invalidateAll } from './invalidate.ts';
@@ -76,7 +76,7 @@ function staleMember(world: World, stream: number, member: Mapping, all: readonl
   world.sync();
   readOf(world, stream, member);
   if (draw.chance(60)) {
-    const group = 1n << BigInt(levelShift(level as Level, member.granule));
+    const group = 1n << BigInt(levelShift(level, member.granule));
     world.command('CMD_TLBI_NH_VA', { ASID: BigInt(cd + 1), Address: va ^ group });
     world.sync();
   }

@@ -15,6 +15,14 @@ import { addressSpaces, staleTables } from './stale-tables.ts';
 import { sharedStructures, streamFaults } from './stream-faults.ts';
 import { streamRange, streamTableMoves } from './stream-table.ts';
 import { bigEndian, walkFaults } from './walk-faults.ts';
+import { nestedFaults } from './nested-faults.ts';
+import { resets } from './resets.ts';
+import { smallFirstTable, stage2Geometry } from './stage2-geometry.ts';
+import { stage2Permissions } from './stage2-permissions.ts';
+import { everyConfig, stage2Ste } from './stage2-ste.ts';
+import { substreams } from './substreams.ts';
+import { twoLevelStreams } from './two-level-streams.ts';
+import { vmids } from './vmids.ts';
 import { OWN_SHAPE } from './shape.ts';
 import type { Suits } from './shape.ts';
 import type { Target } from './target.ts';
@@ -36,6 +44,15 @@ export interface Theme {
 const STAGE1: Suits = { only: false };
 /** The Stream table is this story's own. */
 const LINEAR: Suits = { split: false };
+
+const STAGE2: Suits = { stage2: true };
+/** Stage 1 and stage 2 in shapes of their own. */
+const OWN = OWN_SHAPE;
+const s2p = (target: Target): boolean => target.s2p;
+const both = (target: Target): boolean => target.s1p && target.s2p;
+const tabled = (target: Target): boolean => target.s1p && target.ssidSize > 0 && target.capabilities.substreams;
+const twoLevel = (target: Target): boolean => target.twoLevel;
+const resettable = (target: Target): boolean => target.capabilities.reset === true;
 
 export const THEMES: readonly Theme[] = [
   { name: 'geometry', weight: 10, story: geometry, asides: 'any', suits: OWN_SHAPE },
@@ -73,6 +90,30 @@ export const THEMES: readonly Theme[] = [
   { name: 'guards', weight: 7, story: guards, asides: 'quiet' },
   { name: 'disabled', weight: 6, story: disabled, asides: 'quiet' },
   { name: 'enable-steps', weight: 3, story: enableSteps, asides: 'quiet' },
+  { name: 'stage2-geometry', weight: 16, story: stage2Geometry, asides: 'quiet', suits: OWN, needs: s2p },
+  { name: 'small-first-table', weight: 3, story: smallFirstTable, asides: 'quiet', suits: OWN, needs: s2p },
+  { name: 'stage2-permissions', weight: 14, story: stage2Permissions, asides: 'any', suits: STAGE2, needs: s2p },
+  { name: 'nested-faults', weight: 20, story: nestedFaults, asides: 'quiet', suits: OWN, needs: both },
+  { name: 'stage2-ste', weight: 14, story: stage2Ste, asides: 'quiet', suits: STAGE2, needs: s2p },
+  { name: 'every-config', weight: 6, story: everyConfig, asides: 'quiet' },
+  { name: 'vmids', weight: 22, story: vmids, asides: 'quiet', suits: OWN, needs: s2p },
+  {
+    name: 'substreams',
+    weight: 30,
+    story: substreams,
+    asides: 'quiet',
+    suits: { ...STAGE1, substreams: false },
+    needs: tabled,
+  },
+  {
+    name: 'two-level-streams',
+    weight: 24,
+    story: twoLevelStreams,
+    asides: 'quiet',
+    suits: { split: false, nested: false, substreams: false },
+    needs: twoLevel,
+  },
+  { name: 'resets', weight: 6, story: resets, asides: 'quiet', needs: resettable },
   { name: 'stream-range', weight: 5, story: streamRange, asides: 'any', suits: LINEAR },
   { name: 'stream-table-moves', weight: 5, story: streamTableMoves, asides: 'quiet', suits: LINEAR },
 ];
