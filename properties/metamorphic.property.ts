@@ -20,7 +20,14 @@ describe('laws that compare runs hold on the model', () => {
 });
 
 describe('the laws say something of most of their scenarios', () => {
-  const laws: readonly Property[] = [wholeAndSplit, anyOrder, blocksLikePages];
+  const laws: readonly Property[] = [
+    wholeAndSplit,
+    anyOrder,
+    blocksLikePages,
+    linearAndTwoLevel,
+    stage1AndNested,
+    oneCdAndTables,
+  ];
   for (const law of laws) {
     test(law.name, async () => {
       const { outcomes, scenarios, vacuous } = await runRange({

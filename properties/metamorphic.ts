@@ -159,15 +159,15 @@ function stillOpen(
 }
 
 /**
- * Whether a CD may rightly use translations that were made through another: global leaves, ASIDs set by hand, descriptors that may be
- * either. An invalidation does not keep the other's from being cached again at once (CACHE-066, TLBI-146).
+ * Whether a access may rightly use translations that were made for another: global leaves, ASIDs set by hand, descriptors that may be
+ * either, groups of contiguous leaves that differ. An invalidation does not keep the other's from being cached again at once (CACHE-066, TLBI-146).
  */
 function sharesTranslations({ steps }: Scenario): boolean {
   return steps.some((step) => {
     if (step.do === 'poke') return true;
     if (step.do !== 'cd' && step.do !== 'map' && step.do !== 'table') return false;
-    const { ASID, nG, Type, raw } = (step.set ?? {}) as Readonly<Record<string, bigint | undefined>>;
-    return ASID !== undefined || nG === 0n || Type === 0n || raw !== undefined;
+    const { ASID, nG, Type, raw, Contiguous } = (step.set ?? {}) as Readonly<Record<string, bigint | undefined>>;
+    return ASID !== undefined || nG === 0n || Type === 0n || raw !== undefined || Contiguous === 1n;
   });
 }
 
