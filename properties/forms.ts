@@ -109,10 +109,9 @@ export function canSplit({ bytes }: DmaStep): boolean {
 
 /** With each DMA as two, the second of which starts in its middle. Undefined when none is long enough. */
 export function splitDma(scenario: Scenario): Changed | undefined {
-  let any = false;
-  const changed = eachStep(scenario, (step) => {
+  if (!scenario.steps.some((step) => step.do === 'dma' && canSplit(step))) return undefined;
+  return eachStep(scenario, (step) => {
     if (step.do !== 'dma' || !canSplit(step)) return [step];
-    any = true;
     const bytes = step.bytes / 2;
     const by = BigInt(bytes);
     const rest =
@@ -124,7 +123,6 @@ export function splitDma(scenario: Scenario): Changed | undefined {
       { ...step, ...rest, bytes },
     ];
   });
-  return any ? changed : undefined;
 }
 
 /**
