@@ -1,5 +1,5 @@
 /**
- * The CD (5.4): fields, and its legality (5.4.2) when reached through a Non-secure EL1 stream without stage 2.
+ * The CD (5.4): fields, and its legality (5.4.2) when reached through a Non-secure EL1 stream, with or without stage 2.
  */
 import { field, flag, ones, small } from './bits.ts';
 import type { Features } from './features.ts';
@@ -94,13 +94,16 @@ export function effectiveIps(cd: Cd, f: Features): { bits: number; rules: RuleId
   return { bits: Math.min(programmed, f.oas), rules };
 }
 
+export interface CdJudgement {
+  readonly illegal: RuleId | undefined;
+  /** Which half's fields make it ILLEGAL, when they do. */
+  readonly half: 0 | 1 | undefined;
+  readonly rules: RuleId[];
+}
+
 /** Whether the CD is ILLEGAL and by which rule; 'outside' when it asks for something the reference does not cover. */
-export function judgeCd(
-  cd: Cd,
-  f: Features,
-  s1Stalld: boolean,
-): { illegal: RuleId | undefined; rules: RuleId[] } | 'outside' {
-  const illegal = (rule: RuleId): { illegal: RuleId; rules: RuleId[] } => ({ illegal: rule, rules: [] });
+export function judgeCd(cd: Cd, f: Features, s1Stalld: boolean): CdJudgement | 'outside' {
+  const illegal = (rule: RuleId, half?: 0 | 1): CdJudgement => ({ illegal: rule, half, rules: [] });
   if (!cd.v) return illegal('CD-039');
   if (s1Stalld && cd.s) return illegal('CD-041');
   if (f.termModel === 1 && !cd.a) return illegal('CD-047');
@@ -121,10 +124,10 @@ export function judgeCd(
   for (const [at, half] of cd.halves.entries()) {
     if (half.epd) continue;
     const broken = judgeHalf(half, at, f, bits);
-    if (broken !== undefined) return illegal(broken);
+    if (broken !== undefined) return illegal(broken, at === 0 ? 0 : 1);
   }
   if (cd.s || (f.httu !== 0 && cd.ha) || asksForMore(cd, f)) return 'outside';
-  return { illegal: undefined, rules: legalRules(cd, f, walks) };
+  return { illegal: undefined, half: undefined, rules: legalRules(cd, f, walks) };
 }
 
 function judgeHalf(half: Half, at: number, f: Features, ips: number): RuleId | undefined {
@@ -167,6 +170,8 @@ function legalRules(cd: Cd, f: Features, walks: boolean): RuleId[] {
     rules.push('CD-083');
   }
   if (w1 >> 60n !== 0n || w2 >> 60n !== 0n) rules.push('CD-116');
+  const [low, high] = cd.halves;
+  if (!low.epd && !high.epd && low.granule !== high.granule) rules.push('CD-097');
   if (cd.aset) rules.push('CD-124');
   if (cd.uwxn) rules.push('PERM-022');
   return rules;

@@ -9,6 +9,7 @@ import { Undetermined } from './undetermined.ts';
 import type { Features } from './features.ts';
 import type { ConfigScope, TlbScope } from './invalidations.ts';
 import type { RuleId } from './rules/ids.ts';
+import { ias } from './ste-stage2.ts';
 
 export type CommandEffect =
   | { readonly kind: 'illegal' }
@@ -145,7 +146,7 @@ function effects(opcode: number, word0: bigint, word1: bigint, f: Features): rea
     case 0x02:
       return prefetch(word0, f, (word1 >> 12n) << 12n, ['CMD-024', 'CMD-034']);
     case 0x03:
-      return config(f, streamId, streamId, true, ['CFGI-018', 'CFGI-021', 'CFGI-060']);
+      return config(f, streamId, streamId, true, ['CFGI-018', 'CFGI-021', 'CFGI-060'], flag(word1, 0));
     case 0x04: {
       const range = small(word1, 4, 0);
       if (range === 31) return config(f, 0, 0xffff_ffff, true, ['CFGI-033']);
@@ -157,23 +158,39 @@ function effects(opcode: number, word0: bigint, word1: bigint, f: Features): rea
     }
     case 0x05: {
       const substream = small(word0, 31, 12);
-      if (substream !== 0 && f.ssidSize === 0) {
-        return [{ effect: NONE, rules: ['CFGI-042'] }];
+      // What another SubstreamID it may drop instead is not known, so nothing counts as dropped.
+      if (substream >= 2 ** f.ssidSize) {
+        return [{ effect: NONE, rules: f.ssidSize === 0 ? ['CFGI-042'] : ['CFGI-043', 'CMD-019'] }];
       }
-      return config(f, streamId, streamId, false, ['CFGI-036', 'CFGI-035', 'CFGI-060']);
+      if (substream !== 0) {
+        return config(f, streamId, streamId, false, ['CFGI-035', 'CFGI-060'], flag(word1, 0), substream);
+      }
+      return config(
+        f,
+        streamId,
+        streamId,
+        false,
+        ['CFGI-036', ...(f.ssidSize > 0 ? (['CFGI-035', 'CFGI-037'] as const) : []), 'CFGI-060'],
+        flag(word1, 0),
+        0,
+      );
     }
     case 0x06:
       return config(f, streamId, streamId, false, ['CFGI-045', 'CFGI-060']);
     case 0x10:
-      return tlb(word0, f, { asid: undefined, range: undefined, rules: ['TLBI-033'] });
+      return tlb(word0, f, { rules: ['TLBI-033'] });
     case 0x11:
-      return tlb(word0, f, { asid: small(word0, 63, 48), range: undefined, rules: ['TLBI-036'] });
+      return tlb(word0, f, { asid: small(word0, 63, 48), rules: ['TLBI-036'] });
     case 0x12:
-      return byAddress(word0, word1, f, small(word0, 63, 48), ['TLBI-039']);
+      return byAddress(word0, word1, f, { stage: 'VA', asid: small(word0, 63, 48) }, ['TLBI-039']);
     case 0x13:
-      return byAddress(word0, word1, f, undefined, ['TLBI-043']);
+      return byAddress(word0, word1, f, { stage: 'VA' }, ['TLBI-043']);
+    case 0x28:
+      return tlb(word0, f, { stage: 'both', rules: ['TLBI-068'] });
+    case 0x2a:
+      return byAddress(word0, word1, f, { stage: 'IPA' }, ['TLBI-062']);
     case 0x30:
-      return [invalidate({ asid: undefined, range: undefined, leaf: false, ttl: 0 }, ['TLBI-070', 'TLBI-031'])];
+      return [invalidate(EVERYTHING, ['TLBI-070', 'TLBI-031'])];
     case 0x46:
       return sync(word0, word1, f);
     default:
@@ -190,13 +207,20 @@ function prefetch(word0: bigint, f: Features, address: bigint | undefined, rules
   return [{ effect: { kind: 'prefetch', streamId: small(word0, 63, 32), address }, rules }];
 }
 
-function config(f: Features, first: number, last: number, ste: boolean, rules: RuleId[]): CommandOption[] {
+function config(
+  f: Features,
+  first: number,
+  last: number,
+  ste: boolean,
+  rules: RuleId[],
+  leaf = false,
+  substreamId?: number,
+): CommandOption[] {
   if (first >= 2 ** f.sidSize) return [{ effect: NONE, rules: ['CMD-017'] }];
   const accepted = rules.filter((rule) => rule === 'CFGI-060');
   const effective = rules.filter((rule) => rule !== 'CFGI-060');
-  return [
-    { effect: { kind: 'invalidate', scope: { cache: 'config', first, last, ste, rules: effective } }, rules: accepted },
-  ];
+  const scope: ConfigScope = { cache: 'config', first, last, ste, leaf, substreamId, rules: effective };
+  return [{ effect: { kind: 'invalidate', scope }, rules: accepted }];
 }
 
 function invalidate(scope: Omit<TlbScope, 'cache' | 'rules'>, rules: readonly RuleId[]): CommandOption {
@@ -208,15 +232,20 @@ function invalidate(scope: Omit<TlbScope, 'cache' | 'rules'>, rules: readonly Ru
 function tlb(
   word0: bigint,
   f: Features,
-  scope: { asid: number | undefined; range: TlbScope['range']; leaf?: boolean; ttl?: number; rules: RuleId[] },
+  scope: Partial<Omit<TlbScope, 'cache' | 'vmid' | 'rules'>> & { rules: RuleId[] },
 ): CommandOption[] {
   const vmid = small(word0, 47, 32);
-  if (f.s2p && vmid !== 0) throw new Undetermined('VMIDs');
   if (!f.s2p && vmid !== 0) return [{ effect: NONE, rules: ['TLBI-052'] }];
+  if (!f.vmid16 && vmid > 0xff) return [{ effect: NONE, rules: ['TLBI-054'] }];
   if (!f.asid16 && (scope.asid ?? 0) > 0xff) return [{ effect: NONE, rules: ['TLBI-053'] }];
-  const rules: RuleId[] = f.s2p ? scope.rules : [...scope.rules, 'TLBI-051'];
-  return [invalidate({ asid: scope.asid, range: scope.range, leaf: scope.leaf ?? false, ttl: scope.ttl ?? 0 }, rules)];
+  const { rules, ...rest } = scope;
+  const matched = f.s2p ? vmid : undefined;
+  return [invalidate({ ...EVERYTHING, stage: 'VA', vmid: matched, ...rest }, f.s2p ? rules : [...rules, 'TLBI-051'])];
 }
+
+const EVERYTHING: Omit<TlbScope, 'cache' | 'rules'> = {
+  ...{ stage: 'both', vmid: undefined, asid: undefined, range: undefined, leaf: false, ttl: 0, granule: undefined },
+};
 
 const PAGE_BYTES = 4096n;
 
@@ -224,30 +253,51 @@ function byAddress(
   word0: bigint,
   word1: bigint,
   f: Features,
-  asid: number | undefined,
+  target: Pick<TlbScope, 'stage'> & Partial<Pick<TlbScope, 'asid'>>,
   rules: RuleId[],
 ): CommandOption[] {
-  const address = (word1 >> 12n) << 12n;
+  const byIpa = target.stage === 'IPA';
+  const address = byIpa ? field(word1, 51, 12) << 12n : (word1 >> 12n) << 12n;
   const leaf = flag(word1, 0);
   const tg = f.ril ? small(word1, 11, 10) : 0;
   const top = field(address, 63, 48);
-  rules.push('CMD-020');
-  if (top !== 0n && top !== 0xffffn) return [{ effect: NONE, rules: ['TLBI-055'] }];
+  if (!byIpa) rules.push('CMD-020');
+  // Out of range: no entry needs to go, whatever an implementation makes of it.
+  if (byIpa && address >> BigInt(ias(f)) !== 0n) return [{ effect: NONE, rules: ['TLBI-056'] }];
+  if (!byIpa && top !== 0n && top !== 0xffffn) return [{ effect: NONE, rules: ['TLBI-055'] }];
   if (tg === 0) {
-    return tlb(word0, f, { asid, leaf, range: { first: address, last: address + PAGE_BYTES - 1n }, rules });
+    return tlb(word0, f, { ...target, leaf, range: { first: address, last: address + PAGE_BYTES - 1n }, rules });
   }
-  const ttl = small(word1, 9, 8);
+  const granule = ([undefined, 12, 14, 16] as const)[tg];
+  const hint = small(word1, 9, 8);
   const num = small(word0, 16, 12);
   const scale = small(word0, 24, 20);
-  if (num === 0 && scale === 0 && ttl === 0) return illegal('TLBI-113');
-  if (num === 0 && scale === 0 && tg === 2 && ttl === 1 && !f.ds) return illegal('TLBI-114');
-  if (tg !== 1) return [{ effect: NONE, rules: [] }]; // entries of other granules only; this reference has none
-  const misaligned = (ttl === 1 && field(address, 29, 12) !== 0n) || (ttl === 2 && field(address, 20, 12) !== 0n);
-  if (misaligned) return [{ effect: NONE, rules: [ttl === 1 ? 'TLBI-117' : 'TLBI-118'] }];
+  if (num === 0 && scale === 0 && hint === 0) return illegal('TLBI-113');
+  const reserved = tg === 2 && hint === 1 && !f.ds;
+  if (num === 0 && scale === 0 && reserved) return illegal('TLBI-114');
+  const ttl = reserved ? 0 : hint;
+  const misaligned = misalignedRule(tg, ttl, address);
+  if (misaligned !== undefined) return [{ effect: NONE, rules: [misaligned] }];
   rules.push(ttl === 0 ? 'TLBI-106' : 'TLBI-112');
-  const bytes = (BigInt(num + 1) << BigInt(scale)) * PAGE_BYTES;
-  const last = address + bytes - 1n > ones(64) ? ones(64) : address + bytes - 1n;
-  return tlb(word0, f, { asid, leaf, ttl, range: { first: address, last }, rules });
+  if (reserved) rules.push('TLBI-115');
+  if (byIpa) rules.push('TLBI-130');
+  const bytes = (BigInt(num + 1) << BigInt(scale)) * (1n << BigInt(granule ?? 12));
+  const end = address + bytes - 1n;
+  const last = byIpa || end <= ones(64) ? end : ones(64);
+  return tlb(word0, f, { ...target, leaf, ttl, granule, range: { first: address, last }, rules });
+}
+
+/** A base address that is not aligned to what the level hint says leaves the range UNPREDICTABLE (4.4.1.1). */
+function misalignedRule(tg: number, ttl: number, address: bigint): RuleId | undefined {
+  const below = (high: number): boolean => field(address, high, 12) !== 0n;
+  if (tg === 1) return ttl === 1 && below(29) ? 'TLBI-117' : ttl === 2 && below(20) ? 'TLBI-118' : undefined;
+  if (tg === 2) {
+    if (ttl === 2) return below(24) ? 'TLBI-119' : undefined;
+    return below(ttl === 1 ? 35 : 13) ? (ttl === 1 ? 'TLBI-121' : 'TLBI-120') : undefined;
+  }
+  if (ttl === 1) return below(41) ? 'TLBI-122' : undefined;
+  if (ttl === 2) return below(28) ? 'TLBI-123' : undefined;
+  return below(15) ? 'TLBI-124' : undefined;
 }
 
 function sync(word0: bigint, word1: bigint, f: Features): CommandOption[] {
@@ -309,6 +359,10 @@ function definedBits(opcode: number, f: Features, ranged: boolean): readonly [bi
       return [op | vmid | asid | ranges, span(63, 12) | hints | 1n];
     case 0x13:
       return [op | vmid | ranges, span(63, 12) | hints | 1n];
+    case 0x28:
+      return [op | vmid, 0n];
+    case 0x2a:
+      return [op | vmid | ranges, span(51, 12) | hints | 1n];
     case 0x30:
       return [op, 0n];
     case 0x46:

@@ -3,7 +3,7 @@
  *
  * A record is four 64-bit words and, for each, the bits that are known; the others are UNKNOWN or IMPLEMENTATION DEFINED.
  */
-import { ones } from './bits.ts';
+import { field, ones } from './bits.ts';
 import type { Features } from './features.ts';
 import type { RuleId } from './rules/ids.ts';
 
@@ -83,9 +83,19 @@ export interface EventRecord {
   readonly mergeable: RuleId | undefined;
 }
 
-const CLASS_TT = 1n;
-const CLASS_IN = 2n;
+const CLASS = { CD: 0n, TT: 1n, IN: 2n } as const;
 const PAGE = 12;
+
+/** IPA, when it is not valid. */
+const IPA_UNKNOWN = ~(ones(44) << BigInt(PAGE)) & ones(64);
+/** S2 of a conflict says where an implementation's TLB geometry found it. */
+const CONFLICT_STAGE = 1n << 39n;
+
+/** A fault of stage 2: translating this IPA for that purpose. */
+export interface Stage2Cause {
+  readonly cause: 'CD' | 'TT' | 'IN';
+  readonly ipa: bigint;
+}
 
 /** Has PnU, InD, RnW and InputAddr. */
 const WITH_ACCESS: ReadonlySet<EventName> = new Set([
@@ -98,17 +108,18 @@ const WITH_ACCESS: ReadonlySet<EventName> = new Set([
 ]);
 
 /**
- * The record of a stage 1 event, or of one before translation.
+ * The record of an event.
  * @param fetchAddress physical address of the fetch that aborted, for the F_*_FETCH and F_WALK_EABT events
  * @param f output address size and version: FetchAddr bits above the size are zero, or UNKNOWN up to some bit (7.3.4)
+ * @param stage2 of a stage 2 event, what was translated; else it is one of stage 1, or from before translation
  * @param cause the rule that made the event happen
  * @param mergeable the rule of 7.3.1 that lets this event be merged, if one does
  */
 export function eventRecord(
   name: EventName,
   source: EventSource,
-  f: Pick<Features, 'oas' | 'minor'>,
-  options: { cause: RuleId; fetchAddress?: bigint; mergeable?: RuleId | undefined },
+  f: Pick<Features, 'oas' | 'minor' | 's2p'>,
+  options: { cause: RuleId; fetchAddress?: bigint; mergeable?: RuleId | undefined; stage2?: Stage2Cause | undefined },
 ): EventRecord {
   const words: [bigint, bigint, bigint, bigint] = [0n, 0n, 0n, 0n];
   const known: [bigint, bigint, bigint, bigint] = [ones(64), ones(64), ones(64), ones(64)];
@@ -132,24 +143,34 @@ export function eventRecord(
     rules.push('EVT-009', 'EVT-012', 'EVT-015', 'EVT-018');
   }
 
+  const { stage2 } = options;
+  if (stage2 !== undefined) {
+    words[1] |= 1n << 39n;
+    rules.push(...stage2Rules(stage2, f));
+  }
   switch (name) {
     case 'F_TRANSLATION':
     case 'F_ADDR_SIZE':
     case 'F_ACCESS':
     case 'F_PERMISSION':
-      words[1] |= CLASS_IN << 40n;
+      words[1] |= CLASS[stage2?.cause ?? 'IN'] << 40n;
       known[1] &= ~ones(16); // STAG means nothing when Stall is 0
-      known[3] = ~(ones(44) << BigInt(PAGE)) & ones(64); // IPA is UNKNOWN when S2 is 0
-      rules.push('EVT-020', 'EVT-021', 'EVT-022', 'EVT-134');
-      if (name === 'F_PERMISSION') {
+      if (stage2 === undefined) {
+        known[3] = IPA_UNKNOWN; // IPA is UNKNOWN when S2 is 0
+        rules.push('EVT-020', 'EVT-021', 'EVT-022', 'EVT-134');
+      } else words[3] = field(stage2.ipa, 55, PAGE) << BigInt(PAGE);
+      if (name !== 'F_PERMISSION') break;
+      // The SMMU only reads descriptors: without HTTU every fault of a table access is that of a read.
+      if (stage2?.cause === 'TT') words[1] |= 1n << 44n;
+      else {
         known[1] &= ~(1n << 44n); // TTRnW is UNKNOWN unless CLASS is TT
         rules.push('EVT-159');
       }
       break;
     case 'F_WALK_EABT':
-      words[1] |= CLASS_TT << 40n;
+      words[1] |= CLASS[stage2?.cause ?? 'TT'] << 40n;
       known[1] &= ~ones(16); // Reason is IMPLEMENTATION DEFINED
-      rules.push('EVT-020', 'EVT-036', 'EVT-120');
+      rules.push(...(stage2 === undefined ? (['EVT-020', 'EVT-120'] as const) : []), 'EVT-036');
       break;
     case 'F_STE_FETCH':
     case 'F_CD_FETCH':
@@ -159,7 +180,8 @@ export function eventRecord(
     case 'F_TLB_CONFLICT':
     case 'F_CFG_CONFLICT':
       known[1] &= ~ones(32); // Reason, 32 bits wide here
-      if (name === 'F_TLB_CONFLICT') known[3] = ~(ones(44) << BigInt(PAGE)) & ones(64);
+      if (name === 'F_TLB_CONFLICT') known[3] = IPA_UNKNOWN;
+      if (name === 'F_TLB_CONFLICT' && f.s2p) known[1] &= ~CONFLICT_STAGE;
       break;
     case 'C_BAD_STREAMID':
     case 'C_BAD_STE':
@@ -182,4 +204,12 @@ function unknownTop(name: EventName, minor: number): number {
   if (name === 'F_WALK_EABT') return 47;
   if (minor === 0) return 47;
   return name === 'F_STE_FETCH' && minor === 1 ? 51 : -1;
+}
+
+function stage2Rules({ cause, ipa }: Stage2Cause, f: Pick<Features, 'oas'>): RuleId[] {
+  const rules: RuleId[] = ['EVT-019', 'EVT-030'];
+  if (field(ipa, PAGE - 1, 0) !== 0n) rules.push('EVT-027');
+  if (ipa >> BigInt(f.oas) === 0n) rules.push('EVT-028');
+  if (cause !== 'IN') rules.push('EVT-017');
+  return rules;
 }

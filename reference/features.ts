@@ -21,6 +21,7 @@ export interface Features {
   readonly pri: boolean;
   readonly vmw: boolean;
   readonly vmid16: boolean;
+  readonly cd2l: boolean;
   readonly vatos: boolean;
   readonly ttendian: number;
   readonly stallModel: number;
@@ -38,6 +39,10 @@ export interface Features {
   readonly tablesPreset: boolean;
   readonly ecmdq: boolean;
   readonly had: boolean;
+  readonly pbha: boolean;
+  readonly xnx: boolean;
+  readonly fwb: boolean;
+  readonly ptwnnc: boolean;
   readonly stt: boolean;
   readonly ril: boolean;
   readonly bbml: number;
@@ -47,6 +52,8 @@ export interface Features {
   readonly dpt: boolean;
   readonly s1pi: boolean;
   readonly s2pi: boolean;
+  readonly s2po: boolean;
+  readonly the: boolean;
   /** Output address size in bits. */
   readonly oas: number;
   readonly gran4k: boolean;
@@ -79,6 +86,7 @@ export function features(id: IdRegisters): Features {
     pri: bit(IDR0, 16) === 1,
     vmw: bit(IDR0, 17) === 1,
     vmid16: bit(IDR0, 18) === 1,
+    cd2l: bit(IDR0, 19) === 1,
     vatos: bit(IDR0, 20) === 1,
     ttendian: bits(IDR0, 22, 21),
     atsRecErr: bit(IDR0, 23) === 1,
@@ -96,6 +104,10 @@ export function features(id: IdRegisters): Features {
     tablesPreset: bit(IDR1, 30) === 1,
     ecmdq: bit(IDR1, 31) === 1,
     had: bit(IDR3, 2) === 1,
+    pbha: bit(IDR3, 3) === 1,
+    xnx: bit(IDR3, 4) === 1,
+    fwb: bit(IDR3, 8) === 1,
+    ptwnnc: bit(IDR3, 14) === 1,
     stt: bit(IDR3, 9) === 1,
     mpam: bit(IDR3, 7) === 1,
     ril: bit(IDR3, 10) === 1,
@@ -105,6 +117,8 @@ export function features(id: IdRegisters): Features {
     epan: bit(IDR3, 17) === 1,
     s1pi: bit(IDR3, 18) === 1,
     s2pi: bit(IDR3, 19) === 1,
+    s2po: bit(IDR3, 20) === 1,
+    the: bit(IDR3, 21) === 1,
     oas: OAS_BITS[bits(IDR5, 2, 0)] ?? 0,
     gran4k: bit(IDR5, 4) === 1,
     gran16k: bit(IDR5, 5) === 1,

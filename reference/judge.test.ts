@@ -15,6 +15,7 @@ const world: readonly Step[] = [
 const read: Step = { do: 'dma', stream: 8, read: 0x1000n, bytes: 8 };
 const sync: Step = { do: 'command', name: 'CMD_SYNC' };
 const remap: Step = { do: 'map', cd: 0, va: 0x1000n, pa: OTHER };
+const allConfig: readonly Step[] = [{ do: 'command', name: 'CMD_CFGI_ALL' }, sync];
 
 const sees = (address: bigint): Told => [read, { outcomes: [patternAt(address)] }];
 const faults: Told = [read, { outcomes: [aborted], interrupts: ['EVTQ'] }];
@@ -238,5 +239,40 @@ describe('commands', () => {
     expect(verdict([cs(1n), { interrupts: ['CMD_SYNC'] }])).toBe('ok');
     expect(verdict(cs(1n))).toBe('SYNC-001 interrupt-missing');
     expect(verdict([cs(0n), { interrupts: ['CMD_SYNC'] }])).toBe('SYNC-003 interrupt-unexpected');
+  });
+});
+
+describe('what may still change', () => {
+  it('is a submitted command: the SMMU may have read the old one or the new one', () => {
+    // PROD is written raw, so that nothing waits for the command to be consumed.
+    const publish: readonly Step[] = [
+      { do: 'command', name: 'CMD_TLBI_NSNH_ALL', ring: false },
+      { do: 'write-offset', offset: 0x98, value: 4n, bytes: 4 },
+      { do: 'raw-command', word0: 0n, word1: 0n, at: 3 },
+    ];
+    const cons = (number: number, interrupt = false): Told => [
+      { do: 'read', register: 'CMDQ_CONS' },
+      { outcomes: [value(number)], ...(interrupt ? { interrupts: ['GERROR'] } : {}) },
+    ];
+    expect(verdict(...publish, { do: 'settle' }, cons(4))).toBe('ok');
+    expect(verdict(...publish, cons(0x0100_0003, true))).toBe('ok');
+    expect(verdict(...publish, { do: 'settle' }, cons(3))).toMatch(/register-value/);
+  });
+
+  it('is IRQ_CTRLACK, but IRQ_CTRL reads as written at once', () => {
+    const raw: Step = { do: 'write-offset', offset: 0x50, value: 0n, bytes: 4 };
+    const reads = (control: number, ack: number): readonly Told[] => [
+      [{ do: 'read', register: 'IRQ_CTRL' }, { outcomes: [value(control)] }],
+      [{ do: 'read', register: 'IRQ_CTRLACK' }, { outcomes: [value(ack)] }],
+    ];
+    expect(verdict(raw, ...reads(0, 5))).toBe('ok');
+    expect(verdict(raw, ...reads(0, 0))).toBe('ok');
+    expect(verdict(raw, ...reads(5, 5))).toMatch(/register-value/);
+  });
+
+  it('is not the legality of a CD: both halves count whatever the address', () => {
+    const bad: Step = { do: 'cd', cd: 0, set: { T1SZ: 50n } };
+    expect(verdict(bad, ...allConfig, faults)).toBe('ok');
+    expect(verdict(bad, ...allConfig, sees(PAGE))).toMatch(/^CFGI-033|CD-08/);
   });
 });

@@ -1,30 +1,40 @@
 /**
- * Looking an address up (3.4, 3.17, 5.5): a fresh walk with the stream's own CD, or what earlier walks of any stream with a
- * matching tag may have left in the TLB; then permissions, and how a fault terminates.
+ * Looking an address up (3.4, 3.17, 5.5): a fresh walk with the stream's own tables, or what earlier walks of any stream with
+ * a matching tag may have left in the TLB; then permissions, stage 2, and how a fault terminates.
  */
-import { Undetermined } from './undetermined.ts';
 import { field } from './bits.ts';
 import { type Cd, judgeCd } from './cd.ts';
+import { type Context, contextKey, Contexts } from './contexts.ts';
 import { type EventName, eventRecord, type EventSource } from './events.ts';
 import type { Features } from './features.ts';
-import { allTlbHorizon, configHorizon, stillUsed } from './invalidations.ts';
+import { survives } from './invalidations.ts';
 import { FOREVER, type Memory } from './memory.ts';
 import { ABORT, type Outcomes } from './outcomes.ts';
-import { checkPermission } from './permissions.ts';
+import { type Access, checkPermission } from './permissions.ts';
 import type { RuleId } from './rules/ids.ts';
+import { type Stage1Fault, type Stage1Leaf, walkStage1 } from './stage1.ts';
+import { because, checkStage2, type Stage2, type Stage2Leaf } from './stage2.ts';
 import type { State } from './state.ts';
-import { effectiveAccess, judgeSte, type Ste } from './ste.ts';
-import { CD_WORDS_OF_A_CONTEXT, fetchCd, type Fetched, fetchSte } from './structures.ts';
+import type { Stage2Config } from './ste-stage2.ts';
+import { effectiveAccess, type Ste } from './ste.ts';
+import type { Fetched } from './structures.ts';
 import { type Leaf, type Root, Walker, type WalkFault } from './walk.ts';
 
-/** A translation context that some stream could have used. */
-export interface Context {
-  readonly streamId: number;
-  readonly key: string;
-  readonly root: Root;
+/** How the STE at hand translates: its VMID, and its stage 2 when it has one. */
+export interface Stages {
+  readonly vmid: number;
+  readonly stage2: Stage2Config | undefined;
 }
 
-const CONTEXTS_MAX = 192;
+/** A lookup under way: what all its outcomes share. */
+interface Scene {
+  readonly ste: Fetched<Ste>;
+  readonly access: Access & { readonly rules: readonly RuleId[] };
+  readonly source: EventSource;
+  readonly stale: boolean;
+  readonly rules: readonly RuleId[];
+  readonly stage2: Stage2 | undefined;
+}
 
 export class Lookup {
   readonly #out: Outcomes;
@@ -32,6 +42,7 @@ export class Lookup {
   readonly #memory: Memory;
   readonly #f: Features;
   readonly #horizon: number | undefined;
+  readonly #contexts: Contexts;
 
   /** @param horizon with it, nothing from before that action is remembered */
   constructor(out: Outcomes, state: State, memory: Memory, f: Features, horizon: number | undefined) {
@@ -40,83 +51,60 @@ export class Lookup {
     this.#memory = memory;
     this.#f = f;
     this.#horizon = horizon;
+    this.#contexts = new Contexts(state, memory, f, horizon);
   }
 
-  /**
-   * Contexts that may have left entries in the TLB under this or another ASID: every CD that any stream could have
-   * used since the last invalidation of everything.
-   */
-  contexts(): Context[] {
-    if (this.#horizon !== undefined) return [];
-    const contexts = new Map<string, Context>();
-    for (const streamId of this.#streams()) {
-      for (const cd of this.#contexts(streamId)) {
-        const until = stillUsed(this.#state.invalidations, streamId, cd.until);
-        const key = contextKey(cd.structure);
-        const known = contexts.get(`${streamId}:${key}`);
-        const root: Root = {
-          cd: cd.structure,
-          since: Math.min(cd.since, known?.root.since ?? FOREVER),
-          until: Math.max(until, known?.root.until ?? 0),
-          own: false,
-        };
-        contexts.set(`${streamId}:${key}`, { streamId, key, root });
-      }
-    }
-    if (contexts.size > CONTEXTS_MAX) throw new Undetermined('too many versions of one structure');
-    return [...contexts.values()];
+  /** The stage 2 of an STE, for its own accesses and the SMMU's. */
+  stage2(ste: Fetched<Ste>, config: Stage2Config): Stage2 {
+    return this.#contexts.translator(config.vmid, config, ste.since);
   }
 
-  /** Streams whose STE was ever written, in any Stream table that was in use. */
-  #streams(): Set<number> {
-    const streams = new Set<number>();
-    for (const table of this.#state.tables) {
-      if (!table.linear) continue;
-      const bytes = 64n << BigInt(table.log2Size);
-      for (const word of this.#memory.written(table.base, bytes)) streams.add(Number((word - table.base) >> 6n));
-    }
-    return streams;
+  /** Notes what the stage 2 translations made so far have shown. */
+  noteStage2(): void {
+    const { forgotten, unknown } = this.#contexts.stage2Findings;
+    this.#out.forgotten.push(...forgotten);
+    this.#out.unknown(unknown);
   }
 
-  /** Every legal CD that a stream could have used at any time. */
-  #contexts(streamId: number): Fetched<Cd>[] {
-    // A configuration cache may use a replaced structure until an invalidation of it completes, and what it makes then
-    // lasts until the next invalidation of every translation.
-    const all = allTlbHorizon(this.#state.invalidations);
-    const before = this.#state.invalidations.filter(
-      ({ completedAt }) => completedAt !== undefined && completedAt <= all,
-    );
-    const since = (structure: 'STE' | 'CD'): number => configHorizon(before, streamId, structure).time;
-    const stes = fetchSte(this.#state, this.#memory, streamId, since('STE')).seen.filter((ste) => {
-      const judged = judgeSte(ste.structure, this.#f);
-      return judged !== 'outside' && judged.kind === 'stage 1';
-    });
-    return fetchCd(this.#state, this.#memory, streamId, stes, this.#f, since('CD')).seen.filter((cd) => {
-      const judged = judgeCd(cd.structure, this.#f, false);
-      return judged !== 'outside' && judged.illegal === undefined;
-    });
-  }
-
-  lookUp(ste: Fetched<Ste>, cd: Fetched<Cd>, contexts: readonly Context[], common: readonly RuleId[]): void {
-    const walker = new Walker(this.#state, this.#memory, this.#f);
+  /** An address that only stage 2 translates: Config 0b110, or stage 1 skipped (5.2). */
+  lookUpStage2(ste: Fetched<Ste>, config: Stage2Config, common: readonly RuleId[]): void {
+    const stage2 = this.stage2(ste, config);
+    const scene = this.#scene(ste, false, ['WALK-225', 'PERM-106', ...common], stage2);
     const { address } = this.#out.transaction;
-    const key = contextKey(cd.structure);
+    const { leaves, faults } = stage2.translate(address);
+    for (const fault of faults) this.#stage2Fault(scene, undefined, because(fault, 'IN', address), ['EVT-026']);
+    for (const leaf of leaves) {
+      if (leaf.alive) this.#stage2Leaf(scene, undefined, leaf, address, ['EVT-026']);
+    }
+    this.#conflict(
+      scene,
+      leaves.filter((leaf) => leaf.alive),
+    );
+  }
+
+  lookUp(ste: Fetched<Ste>, cd: Fetched<Cd>, stages: Stages, common: readonly RuleId[]): void {
+    const { vmid, stage2: config } = stages;
+    const nested = config !== undefined;
+    const contexts = this.#contexts.stage1(vmid);
+    const stage2 = config === undefined ? undefined : this.stage2(ste, config);
+    const walker = new Walker(this.#state, this.#memory, this.#f);
     const { streamId } = this.#out.transaction;
+    const key = contextKey(cd.structure, nested);
     // Invalidating configuration leaves translations alive: those of this very CD date back to when it first was seen.
     const same = contexts.filter((context) => context.streamId === streamId && context.key === key);
     const since = Math.min(cd.since, ...same.map((context) => context.root.since));
-    const own: Root = { cd: cd.structure, since, until: FOREVER, own: true };
-    const found = walker.walk(own, address, false, this.#horizon);
+    const own: Root = { cd: cd.structure, vmid, nested, since, until: FOREVER, own: true };
+    const found = this.#walk(walker, own, stage2, false);
     for (const context of contexts) {
       if (same.includes(context)) continue;
       const { root } = context;
-      found.push(...this.#leftBehind(walker, root, cd.structure));
+      const other = root.nested ? (stage2 ?? this.#contexts.translator(vmid)) : undefined;
+      found.push(...this.#leftBehind(walker, context, own, other));
     }
     this.#out.forgotten.push(...walker.forgotten);
     this.#out.unknown(walker.unknown);
     const legal = judgeCd(cd.structure, this.#f, ste.structure.s1Stalld);
     const rules: RuleId[] = [...common, ...(legal === 'outside' ? [] : legal.rules)];
-    const stale = ste.stale || cd.stale;
     if (contexts.some((context) => context.streamId !== streamId && context.key !== key))
       rules.push('CACHE-025', 'TLBI-137');
     if (
@@ -127,19 +115,36 @@ export class Lookup {
     ) {
       rules.push('CACHE-045');
     }
+    const scene = this.#scene(ste, cd.stale, rules, stage2);
     for (const hit of found) {
-      if (hit.kind === 'fault') this.#walkFault(ste, cd.structure, hit, stale, rules);
-      else this.#leaf(ste, cd.structure, hit, stale, rules);
+      if (hit.kind === 'fault') this.#walkFault(scene, cd.structure, hit);
+      else this.#leaf(scene, cd.structure, hit);
     }
-    this.#conflict(ste, found, rules);
+    this.#conflict(
+      scene,
+      found.filter((hit) => hit.kind === 'leaf'),
+    );
+  }
+
+  #scene(ste: Fetched<Ste>, stale: boolean, rules: readonly RuleId[], stage2: Stage2 | undefined): Scene {
+    const { privileged, instruction, rules: why } = effectiveAccess(ste.structure, this.#f, this.#out.transaction);
+    const access = { write: this.#out.transaction.write, privileged, instruction, rules: why };
+    return { ste, access, source: this.#out.source(privileged, instruction), stale: ste.stale || stale, rules, stage2 };
+  }
+
+  #walk(walker: Walker, root: Root, stage2: Stage2 | undefined, globalOnly: boolean): (Stage1Leaf | Stage1Fault)[] {
+    const locate = root.nested && stage2 !== undefined ? (ipa: bigint) => stage2.locate(ipa, 'TT') : undefined;
+    const options = { globalOnly, locate, horizonSince: this.#horizon };
+    return walkStage1(walker, this.#f, this.#memory, root, this.#out.transaction.address, options);
   }
 
   /** What a walk with another context may have left in the TLB that matches this one's tag (3.17). */
-  #leftBehind(walker: Walker, root: Root, cd: Cd): (Leaf | WalkFault)[] {
-    const { address } = this.#out.transaction;
+  #leftBehind(walker: Walker, context: Context, own: Root, stage2: Stage2 | undefined): (Stage1Leaf | Stage1Fault)[] {
+    const { root } = context;
+    const { cd } = own;
     if (root.cd.asid === cd.asid) {
-      const rules = differences(root, cd);
-      const hits = walker.walk(root, address, false);
+      const rules = differences(root, own);
+      const hits = this.#walk(walker, root, stage2, false);
       if (root.cd.aset !== cd.aset && hits.some((hit) => hit.kind === 'leaf' && isGlobal(hit))) {
         this.#out.forgotten.push('CACHE-047');
       }
@@ -147,114 +152,224 @@ export class Lookup {
         .filter((hit) => hit.kind === 'fault' || root.cd.aset === cd.aset || hit.readable || !isGlobal(hit))
         .map((hit) => ({ ...hit, rules: [...hit.rules, ...rules] }));
     }
-    if (root.cd.aset === cd.aset) return walker.walk(root, address, true);
+    if (root.cd.aset === cd.aset) {
+      const sameStream = context.streamId === this.#out.transaction.streamId;
+      const global = this.#walk(walker, root, stage2, true);
+      if (sameStream && global.length === 0) this.#out.forgotten.push('CACHE-046');
+      return global;
+    }
     // Entries of another ASID and ASET never match; a global one is what a wrong tag would show.
-    const granule = root.cd.halves.every((half) => half.epd || (half.granule === 12 && half.txsz <= 39));
-    if (granule && walker.walk(root, address, true).length > 0) this.#out.forgotten.push('TLBI-147');
+    const aside = new Walker(this.#state, this.#memory, this.#f);
+    if (this.#walk(aside, root, stage2, true).length > 0) this.#out.forgotten.push('TLBI-147');
     return [];
   }
 
-  #walkFault(ste: Fetched<Ste>, cd: Cd, fault: WalkFault, stale: boolean, rules: readonly RuleId[]): void {
-    const access = effectiveAccess(ste.structure, this.#f, this.#out.transaction);
-    const source = this.#out.source(access.privileged, access.instruction);
-    const all = [...fault.rules, ...access.rules, ...rules];
-    if (
-      (fault.event === 'F_ADDR_SIZE' || fault.event === 'F_ACCESS') &&
-      fault.leaf !== undefined &&
-      !fault.rules.includes('WALK-026')
-    ) {
-      const wanted = {
-        write: this.#out.transaction.write,
-        privileged: access.privileged,
-        instruction: access.instruction,
-      };
-      const refused = !checkPermission(fault.leaf, wanted, this.#f).allowed;
-      if (refused) all.push(fault.event === 'F_ACCESS' ? 'EVT-197' : 'WALK-127');
+  #walkFault(scene: Scene, cd: Cd, fault: Stage1Fault): void {
+    if (fault.stage2 !== undefined) {
+      this.#stage2Fault(scene, cd, fault, []);
+      return;
     }
+    const all = [...fault.rules, ...this.#alsoWrong(scene, fault), ...scene.access.rules, ...scene.rules];
+    const stale = scene.stale || fault.stale;
     if (fault.event === 'F_WALK_EABT') {
-      this.#out.abortWith('F_WALK_EABT', stale || fault.stale, all, {
-        source,
+      const nested: RuleId[] = fault.root.nested ? ['EVT-115'] : [];
+      if (!cd.r) all.push('CD-130', 'EVT-121');
+      if (!cd.a) all.push('CD-131', 'EVT-121');
+      this.#out.abortWith('F_WALK_EABT', stale, [...nested, ...all], {
+        source: scene.source,
         fetchAddress: fault.fetchAddress ?? 0n,
-        mergeable: merging(ste.structure),
+        mergeable: merging(scene.ste.structure),
       });
       return;
     }
-    this.#terminate(fault.event, ste.structure, cd, source, stale || fault.stale, all);
+    this.#terminate(fault.event, scene, cd, stale, all, fault.unpredictable);
   }
 
-  #leaf(ste: Fetched<Ste>, cd: Cd, leaf: Leaf, stale: boolean, rules: readonly RuleId[]): void {
-    const access = effectiveAccess(ste.structure, this.#f, this.#out.transaction);
-    const verdict = checkPermission(
-      leaf,
-      { write: this.#out.transaction.write, privileged: access.privileged, instruction: access.instruction },
-      this.#f,
-    );
-    const all = [
-      ...(verdict.allowed ? [] : verdict.rules),
-      ...leaf.rules,
-      ...(verdict.allowed ? verdict.rules : []),
-      ...access.rules,
-      ...rules,
-    ];
-    if (verdict.allowed) {
-      this.#out.add({ kind: 'access', address: leaf.outputAddress }, undefined, stale || leaf.stale, [
-        ...all,
-        'WALK-010',
-        'ATTR-040',
-        'CACHE-082',
+  /** What else was wrong with an access that met a fault earlier (7.3.22). */
+  #alsoWrong(scene: Scene, fault: Stage1Fault): RuleId[] {
+    if (fault.leaf === undefined) return [];
+    const rules: RuleId[] = [];
+    const { limits } = fault.leaf;
+    const { access } = scene;
+    const early = (access.write && limits.noWrite) || (!access.privileged && limits.noUnprivileged);
+    if (early && !access.instruction) rules.push('WALK-129');
+    const atLeaf = fault.event === 'F_ACCESS' || (fault.event === 'F_ADDR_SIZE' && !fault.rules.includes('WALK-026'));
+    if (!atLeaf) return rules;
+    if (!checkPermission({ ...fault.leaf, root: fault.root }, access, this.#f).allowed)
+      rules.push(fault.event === 'F_ACCESS' ? 'EVT-197' : 'WALK-127');
+    if (fault.root.nested && fault.event === 'F_ACCESS') rules.push('HTTU-005');
+    return rules;
+  }
+
+  #leaf(scene: Scene, cd: Cd, leaf: Stage1Leaf): void {
+    const verdict = checkPermission(leaf, scene.access, this.#f);
+    const after: RuleId[] = [...scene.access.rules, ...scene.rules];
+    const stale = scene.stale || leaf.stale;
+    if (!verdict.allowed) {
+      const kept: RuleId[] = leaf.stale ? ['CACHE-060'] : [];
+      const nested: RuleId[] = leaf.root.nested ? this.#bothRefuse(scene, leaf) : [];
+      this.#terminate('F_PERMISSION', scene, cd, stale, [
+        ...verdict.rules,
+        ...nested,
+        ...kept,
+        ...leaf.rules,
+        ...after,
       ]);
       return;
     }
-    const source = this.#out.source(access.privileged, access.instruction);
-    this.#terminate('F_PERMISSION', ste.structure, cd, source, stale || leaf.stale, all);
+    const rules = [...leaf.rules, ...verdict.rules];
+    const { stage2 } = scene;
+    // Entries of streams with and without stage 2 that share tags may serve either (3.17).
+    const mixed = leaf.root.nested !== (stage2 !== undefined);
+    if (mixed) rules.push('STE-162');
+    if (mixed || !leaf.root.nested) {
+      const more: RuleId[] = ['WALK-010', 'ATTR-040', 'CACHE-082'];
+      this.#out.add({ kind: 'access', address: leaf.outputAddress }, undefined, stale, [...rules, ...after, ...more]);
+    }
+    const second = stage2 ?? (leaf.root.nested ? this.#contexts.translator(leaf.root.vmid) : undefined);
+    if (second !== undefined) this.#final({ ...scene, stale, rules: [...rules, ...scene.rules] }, cd, leaf, second);
+  }
+
+  /** Whether stage 2 would have refused too: stage 1 is asked first (7.3.22). */
+  #bothRefuse(scene: Scene, leaf: Stage1Leaf): RuleId[] {
+    const second = scene.stage2?.translate(leaf.outputAddress);
+    if (second === undefined) return [];
+    if (second.faults.length > 0) return ['EVT-199'];
+    const refused = second.leaves.some((other) => !checkStage2(other, scene.access, this.#f).allowed);
+    return refused ? ['PERM-084', ...(scene.access.instruction ? (['PERM-085'] as const) : [])] : [];
+  }
+
+  /** The output of stage 1 goes through stage 2, now or when an entry that combines both was made. */
+  #final(scene: Scene, cd: Cd, leaf: Stage1Leaf, stage2: Stage2): void {
+    const ipa = leaf.outputAddress;
+    const { leaves, faults } = stage2.translate(ipa);
+    for (const fault of faults) {
+      const range: RuleId[] = fault.rules.includes('WALK-006') ? ['WALK-035'] : [];
+      this.#stage2Fault(scene, cd, because(fault, 'IN', ipa), ['EVT-200', 'EVT-025', ...range]);
+    }
+    for (const second of leaves) {
+      const combined = !second.alive && this.#combined(leaf, second);
+      if (!second.alive && !combined) continue;
+      const rules: RuleId[] = combined ? ['EVT-025', 'TLBI-063', 'CACHE-061'] : ['EVT-025'];
+      if (second.log2Bytes !== leaf.log2Bytes) rules.push('WALK-151');
+      this.#stage2Leaf({ ...scene, stale: scene.stale || combined }, cd, second, ipa, rules);
+    }
+  }
+
+  /** Whether an entry made of a stage 1 leaf and a stage 2 translation that is gone may still be there. */
+  #combined(leaf: Stage1Leaf, second: Stage2Leaf): boolean {
+    if (this.#horizon !== undefined) return false;
+    const parts = [...leaf.parts, { entry: second.entry, until: second.until }];
+    const since = Math.max(leaf.since, second.since);
+    return survives(this.#state.invalidations, { ...leaf.entry, combined: true }, leaf.until, parts, since).alive;
+  }
+
+  #stage2Leaf(scene: Scene, cd: Cd | undefined, leaf: Stage2Leaf, ipa: bigint, faultRules: readonly RuleId[]): void {
+    const verdict = checkStage2(leaf, scene.access, this.#f);
+    const stale = scene.stale || leaf.stale || !leaf.alive;
+    if (verdict.allowed) {
+      const rules = [...leaf.rules, ...verdict.rules, ...scene.access.rules, ...scene.rules];
+      const kept = faultRules.filter((rule) => !rule.startsWith('EVT-'));
+      this.#out.add({ kind: 'access', address: leaf.outputAddress }, undefined, stale, [...rules, ...kept]);
+      return;
+    }
+    const rules: RuleId[] = [...verdict.rules, 'EVT-154', ...(cd === undefined ? [] : (['PERM-083'] as const))];
+    if (stale) rules.push('CACHE-060');
+    const fault: WalkFault = { kind: 'fault', event: 'F_PERMISSION', stale, rules: [...rules, ...leaf.rules] };
+    this.#stage2Fault(scene, cd, because(fault, 'IN', ipa), faultRules);
+  }
+
+  /** A fault of stage 2 aborts, and is recorded as the STE says, whatever the CD says (5.5). */
+  #stage2Fault(scene: Scene, cd: Cd | undefined, fault: WalkFault, more: readonly RuleId[]): void {
+    this.stage2Fault(
+      scene.ste,
+      fault,
+      scene.stale,
+      [...more, ...scene.access.rules, ...scene.rules],
+      cd?.r,
+      scene.source,
+    );
+  }
+
+  /** @param cdRecords CD.R, when a CD was used */
+  stage2Fault(
+    ste: Fetched<Ste>,
+    fault: WalkFault,
+    stale: boolean,
+    common: readonly RuleId[],
+    cdRecords?: boolean,
+    source: EventSource = this.#scene(ste, false, [], undefined).source,
+  ): void {
+    const records = ((ste.structure.words[2] ?? 0n) & S2R) !== 0n;
+    const all: RuleId[] = [...fault.rules, ...common];
+    const mergeable = merging(ste.structure);
+    const { stage2 } = fault;
+    const late = stale || fault.stale;
+    if (fault.event === 'F_WALK_EABT') {
+      if (!records) all.push('STE-260');
+      const fetchAddress = fault.fetchAddress ?? 0n;
+      this.#out.abortWith('F_WALK_EABT', late, all, { source, fetchAddress, mergeable, stage2 });
+      return;
+    }
+    const rules: RuleId[] = ['STE-257', records ? 'STE-259' : 'STE-258'];
+    if (!records && cdRecords === true && stage2?.cause !== 'IN') rules.push('STE-261');
+    const event = records
+      ? eventRecord(fault.event, source, this.#f, {
+          cause: all[0] ?? 'STE-259',
+          mergeable: mergeable === undefined ? undefined : 'EVT-207',
+          stage2,
+        })
+      : undefined;
+    this.#out.add(ABORT, event, late, [...all, ...rules], fault.unpredictable);
   }
 
   /** A stage 1 fault of the four kinds that CD.A and CD.R govern (5.5). */
-  #terminate(name: EventName, ste: Ste, cd: Cd, source: EventSource, stale: boolean, rules: readonly RuleId[]): void {
+  #terminate(
+    name: EventName,
+    scene: Scene,
+    cd: Cd,
+    stale: boolean,
+    rules: readonly RuleId[],
+    unpredictable = false,
+  ): void {
     const rule: RuleId = cd.r ? (cd.a ? 'CD-128' : 'CD-126') : cd.a ? 'CD-127' : 'CD-125';
-    const tagged =
-      field(this.#out.transaction.address, 63, 56) !== 0n && field(this.#out.transaction.address, 63, 56) !== 0xffn;
+    const top = field(this.#out.transaction.address, 63, 56);
+    const tagged = top !== 0n && top !== 0xffn;
     const event = cd.r
-      ? eventRecord(name, source, this.#f, {
+      ? eventRecord(name, scene.source, this.#f, {
           cause: rules[0] ?? rule,
-          mergeable: merging(ste) === undefined ? undefined : 'EVT-207',
+          mergeable: merging(scene.ste.structure) === undefined ? undefined : 'EVT-207',
         })
       : undefined;
     const tags: RuleId[] = tagged && event !== undefined ? ['EVT-016'] : [];
-    this.#out.add(cd.a ? ABORT : { kind: 'raz/wi' }, event, stale, [...rules, rule, ...tags]);
+    this.#out.add(cd.a ? ABORT : { kind: 'raz/wi' }, event, stale, [...rules, rule, ...tags], unpredictable);
   }
 
   /** Entries that disagree may be detected as a conflict (3.20.1, 3.21.1). */
-  #conflict(ste: Fetched<Ste>, found: readonly (Leaf | WalkFault)[], rules: readonly RuleId[]): void {
-    const leaves = found.filter((hit) => hit.kind === 'leaf');
+  #conflict(scene: Scene, leaves: readonly Leaf[]): void {
     // A Block with nT is not cached so that it could conflict at BBML 1 (3.21.1.2).
     const cached = leaves.filter(
-      (leaf) => !(leaf.level < 3 && this.#f.bbml === 1 && ((leaf.descriptor >> 16n) & 1n) === 1n),
+      (leaf) =>
+        leaf.group !== 'consistent' &&
+        !(leaf.level < 3 && this.#f.bbml === 1 && ((leaf.descriptor >> 16n) & 1n) === 1n),
     );
     // Output address, memory type, shareability and nG may change only through break-before-make (3.21.1.1).
     const outputs = new Set(cached.map((leaf) => `${leaf.outputAddress}:${leaf.descriptor & 0xb1cn}`));
     const sizes = new Set(cached.map((leaf) => leaf.log2Bytes));
     const conflicting = outputs.size > 1 || (sizes.size > 1 && this.#f.bbml < 2);
     if (!conflicting) return;
-    const access = effectiveAccess(ste.structure, this.#f, this.#out.transaction);
     const reason: RuleId = outputs.size > 1 ? 'CACHE-072' : 'CACHE-077';
     this.#out.abortWith(
       'F_TLB_CONFLICT',
       true,
-      ['EVT-172', 'EVT-229', 'CACHE-085', 'CACHE-086', 'EVT-174', reason, ...rules],
-      {
-        source: this.#out.source(access.privileged, access.instruction),
-        mergeable: merging(ste.structure),
-        unpredictable: true,
-      },
+      ['EVT-172', 'EVT-229', 'CACHE-085', 'CACHE-086', 'EVT-174', reason, ...scene.rules],
+      { source: scene.source, mergeable: merging(scene.ste.structure), unpredictable: true },
     );
   }
 }
 
-/** What of a CD translations depend on. */
-function contextKey(cd: Cd): string {
-  return cd.words.slice(0, CD_WORDS_OF_A_CONTEXT).join();
-}
+/** STE.S2R, in its third 64-bit word. */
+const S2R = 1n << 58n;
 
 export function merging(ste: Ste): RuleId | undefined {
   return ste.mev ? 'EVT-204' : undefined;
@@ -265,10 +380,15 @@ function isGlobal(leaf: Leaf): boolean {
 }
 
 /** What may be remembered of a context with the same ASID, by what it configures differently (5.4.1). */
-function differences(root: Root, cd: Cd): RuleId[] {
+function differences(root: Root, own: Root): RuleId[] {
   const other = root.cd;
+  const { cd } = own;
   const rules: RuleId[] =
-    root.until !== FOREVER ? ['CACHE-040'] : contextKey(other) === contextKey(cd) ? [] : ['CACHE-048'];
+    root.until !== FOREVER
+      ? ['CACHE-040']
+      : contextKey(other, root.nested) === contextKey(cd, own.nested)
+        ? []
+        : ['CACHE-048'];
   if (other.aset !== cd.aset) rules.push('TLBI-148');
   if (
     other.wxn !== cd.wxn ||

@@ -4,7 +4,15 @@
  * There is no cache anywhere in the reference. A lookup that a cache might have answered asks for every value that the
  * word held during some time; an ordinary access asks for the value held now. Times are action numbers.
  */
-import { fillInitial, HOLE_BASE, HOLE_BYTES, RAM_BASE, RAM_BYTES } from '../scenario/memory-map.ts';
+import {
+  fillInitial,
+  HOLE_BASE,
+  HOLE_BYTES,
+  PATTERN_BASE,
+  PATTERN_BYTES,
+  RAM_BASE,
+  RAM_BYTES,
+} from '../scenario/memory-map.ts';
 import { ALL_ONES } from './bits.ts';
 import type { RuleId } from './rules/ids.ts';
 
@@ -72,6 +80,12 @@ export class Memory {
       for (const content of entry.contents) result.push({ value: content.value, from: entry.time, to });
     }
     return result;
+  }
+
+  /** Whether the word may ever have held anything but zero. */
+  touched(address: bigint): boolean {
+    const pattern = address >= PATTERN_BASE && address < PATTERN_BASE + PATTERN_BYTES;
+    return pattern || this.#words.has(Number(address >> 3n));
   }
 
   /** A walk has read the word as a descriptor. */

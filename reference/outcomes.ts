@@ -1,7 +1,7 @@
 /**
  * The outcomes of one transaction as they are found: what becomes of it, the event it records, and the rules behind.
  */
-import { type EventName, eventRecord, type EventRecord, type EventSource } from './events.ts';
+import { type EventName, eventRecord, type EventRecord, type EventSource, type Stage2Cause } from './events.ts';
 import type { Features } from './features.ts';
 import type { RuleId } from './rules/ids.ts';
 
@@ -48,6 +48,8 @@ export interface AbortOptions {
   /** Attributes after the STE's overrides; the incoming ones when not given. */
   readonly source?: EventSource;
   readonly unpredictable?: boolean;
+  /** It is an event of stage 2. */
+  readonly stage2?: Stage2Cause | undefined;
 }
 
 export class Outcomes {
@@ -105,6 +107,7 @@ export class Outcomes {
       ...(options.fetchAddress === undefined ? {} : { fetchAddress: options.fetchAddress }),
       cause: rules[0] ?? 'STRTAB-038',
       mergeable: options.mergeable,
+      stage2: options.stage2,
     });
     const config: RuleId[] = name.startsWith('C_') || name.endsWith('_FETCH') ? ['EVT-044'] : [];
     this.add(ABORT, record, stale, [...rules, ...config], options.unpredictable ?? false);

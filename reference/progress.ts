@@ -4,7 +4,6 @@
  * Each step here may happen at any time after software or a device gave cause for it, so the judge follows every
  * order until something that forces completion (a settle, a CMD_SYNC) is observed.
  */
-import { alignDown, ones } from './bits.ts';
 import { CERROR_ABT, CERROR_ILL, type CommandEffect, commandOptions, withError } from './commands.ts';
 import type { EventRecord } from './events.ts';
 import type { Features } from './features.ts';
@@ -34,10 +33,8 @@ import {
   IRQEN_PRIQ,
   SMMUEN,
   type State,
-  STRTAB_BASE,
-  STRTAB_BASE_CFG,
-  type TableWindow,
 } from './state.ts';
+import { tableWindow } from './stream-table.ts';
 import { transactionOutcomes } from './transaction.ts';
 import { Undetermined } from './undetermined.ts';
 
@@ -121,6 +118,7 @@ function takeForceOfCommands(state: State, env: Environment, on: boolean): void 
     state.invalidations = state.invalidations.map((i) => (i.complete ? i : { ...i, interrupted: 'ACK-021' }));
     return;
   }
+  state.cmdqPublishedAt = env.now;
   const queue = commandQueue(state, env.features);
   const waiting = occupancy(state.word(CMDQ_PROD), state.word(CMDQ_CONS), queue.log2Size);
   const why: RuleId[] = ['CMDQ-033'];
@@ -163,37 +161,6 @@ function acknowledge(state: State, enable: number): void {
   if (enable === CMDQEN && !on) because(state, CMDQ_CONS, ['ACK-020']);
   const rule = ACK_RULES[enable]?.[on ? 0 : 1];
   state.change(CR0ACK, { why: rule === undefined ? why : [...why, rule] });
-}
-
-/** The Stream table that STRTAB_BASE and STRTAB_BASE_CFG describe (6.3.24, 6.3.25). */
-function tableWindow(state: State, f: Features, now: number): TableWindow {
-  if (state.unknown(STRTAB_BASE_CFG) !== 0 || state.unknown(STRTAB_BASE) !== 0) {
-    throw new Undetermined('translation was enabled before the Stream table was set up');
-  }
-  const config = state.word(STRTAB_BASE_CFG);
-  const literal = config & 0x3f;
-  const address = state.double(STRTAB_BASE) & ones(56) & ~0x3fn;
-  const format = (config >>> 16) & 3;
-  const linear = f.stLevel === 0 || format !== 1;
-  const truncated = address & ones(f.oas);
-  const base = alignDown(truncated, literal + 6);
-  const rules: RuleId[] = [];
-  if (base !== truncated) rules.push('STRTAB-003');
-  if (literal > f.sidSize) rules.push('STRTAB-008');
-  if (alignDown(truncated, f.sidSize + 6) !== base && literal > f.sidSize) rules.push('STRTAB-004');
-  if (literal === 0) rules.push('STRTAB-005');
-  if (f.stLevel !== 0 && format >= 2) rules.push('STRTAB-010');
-  const split = (config | state.reserved(STRTAB_BASE_CFG)) & 0x7c0;
-  if (linear && split !== 0) rules.push(f.stLevel === 0 ? 'STRTAB-011' : 'STRTAB-019');
-  return {
-    from: now,
-    to: FOREVER,
-    base,
-    aboveOas: address >> BigInt(f.oas) !== 0n,
-    log2Size: Math.min(literal, f.sidSize),
-    linear,
-    rules,
-  };
 }
 
 function otherUpdates(state: State, env: Environment): State[] {
@@ -370,11 +337,14 @@ function commandSteps(state: State, env: Environment): State[] {
     return [commandError(state.copy(), env, CERROR_ABT, ['CMDQ-049', 'GERR-010'])];
   }
   const result: State[] = [];
-  for (const low of state.content(env.memory, address)) {
-    for (const high of state.content(env.memory, address + 8n)) {
-      const options = commandOptions(low.value, high.value, env.features);
-      if (options === undefined) throw new Undetermined(`command 0x${(low.value & 0xffn).toString(16)}`);
-      for (const option of options) {
+  const [lows, highs] = [submitted(state, env, address), submitted(state, env, address + 8n)];
+  const rewritten: RuleId[] = lows.length > 1 || highs.length > 1 ? ['CMDQ-026'] : [];
+  for (const low of lows) {
+    for (const high of highs) {
+      const options = commandOptions(low, high, env.features);
+      if (options === undefined) throw new Undetermined(`command 0x${(low & 0xffn).toString(16)}`);
+      for (const plain of options) {
+        const option = { ...plain, rules: [...plain.rules, ...rewritten] };
         // A CMD_SYNC completes only when the events of terminated transactions have become visible or are lost (4.7.3).
         if (option.effect.kind === 'sync' && state.events.length > 0) continue;
         const other = state.copy();
@@ -393,6 +363,14 @@ function commandSteps(state: State, env: Environment): State[] {
     }
   }
   return result;
+}
+
+/** What a word of a submitted command may be: software that alters it while the SMMU may read it leaves old and new (3.21.2). */
+function submitted(state: State, env: Environment, address: bigint): readonly bigint[] {
+  const now = state.content(env.memory, address).map(({ value }) => value);
+  if (state.overlay.has(address)) return now;
+  const since = env.memory.held(address, state.cmdqPublishedAt).filter((held) => held.to > state.cmdqPublishedAt);
+  return [...new Set([...now, ...since.map((held) => held.value)])];
 }
 
 /** What the history of the slot shows: it was used before, or rewritten while the queue was disabled. */
@@ -491,7 +469,7 @@ function prune(invalidations: readonly Invalidation[]): readonly Invalidation[] 
   const everything = (i: Invalidation): boolean =>
     i.complete &&
     (i.scope.cache === 'tlb'
-      ? i.scope.asid === undefined && i.scope.range === undefined
+      ? i.scope.stage === 'both' && i.scope.vmid === undefined
       : i.scope.ste && i.scope.first === 0 && i.scope.last === 0xffff_ffff);
   return invalidations.filter(
     (i, at) => !invalidations.slice(at + 1).some((later) => later.scope.cache === i.scope.cache && everything(later)),

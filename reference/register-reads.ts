@@ -127,7 +127,11 @@ export function readWord(state: State, context: Context, offset: number): readon
         {
           value: state.irqCtrlAck,
           known: ~0,
-          rules: [...(state.reserved(IRQ_CTRL) === 0 ? [] : (['ACK-040'] as const)), ...state.why(IRQ_CTRLACK)],
+          rules: [
+            ...(state.reserved(IRQ_CTRL) === 0 ? [] : (['ACK-040'] as const)),
+            ...(state.word(IRQ_CTRL) === state.irqCtrlAck ? [] : (['ACK-061'] as const)),
+            ...state.why(IRQ_CTRLACK),
+          ],
         },
       ];
     case GERROR: {
@@ -137,9 +141,10 @@ export function readWord(state: State, context: Context, offset: number): readon
     }
     case GERRORN:
       return [plain(state, GERRORN, ['REG-187'])];
+    case IRQ_CTRL:
+      return [plain(state, IRQ_CTRL, state.word(IRQ_CTRL) === state.irqCtrlAck ? [] : ['ACK-061'])];
     case CR1:
     case CR2:
-    case IRQ_CTRL:
     case STRTAB_BASE:
     case STRTAB_BASE + 4:
     case STRTAB_BASE_CFG:

@@ -66,7 +66,7 @@ export function writeWord(state: State, context: Context, offset: number, value:
       return single(state, (s) => store(s, IRQ_CTRL, unsigned, mask, absent ? ['ACK-039'] : []));
     }
     case GERRORN:
-      return writeGerrorn(state, f, unsigned);
+      return writeGerrorn(state, f, unsigned, context.now);
     case STRTAB_BASE:
     case STRTAB_BASE + 4:
       return guarded(state, f, SMMUEN, f.tablesPreset, ['REG-265', 'REG-271', 'REG-272'], (s) => {
@@ -85,7 +85,7 @@ export function writeWord(state: State, context: Context, offset: number, value:
         resized(s, before, Math.min(s.word(CMDQ_BASE) & 0x1f, f.cmdqs), [CMDQ_PROD, CMDQ_CONS], ['REG-324', 'REG-325']);
       });
     case CMDQ_PROD:
-      return writeCmdqProd(state, f, unsigned);
+      return writeCmdqProd(state, f, unsigned, context.now);
     case CMDQ_CONS:
       return guarded(state, f, CMDQEN, false, ['REG-298', 'REG-308', 'REG-309'], (s) => {
         const wider = unsigned & INDEX_BITS & ~(2 ** (Math.min(s.word(CMDQ_BASE) & 0x1f, f.cmdqs) + 1) - 1);
@@ -272,7 +272,7 @@ export function completeGbpa(state: State, f: Features): void {
   state.change(GBPA, { unknown: gbpaLoose(value, f) });
 }
 
-function writeGerrorn(state: State, f: Features, value: number): WriteResult {
+function writeGerrorn(state: State, f: Features, value: number, now: number): WriteResult {
   const mask = (1 << 0) | (1 << 2) | (1 << 8) | (f.pri ? 1 << 3 : 0) | (f.msi ? 0xb0 : 0) | (f.msi && f.pri ? 0x40 : 0);
   const before = state.word(GERRORN);
   const active = state.activeErrors();
@@ -284,6 +284,7 @@ function writeGerrorn(state: State, f: Features, value: number): WriteResult {
   acknowledged.change(GERRORN, { reserved: state.reserved(GERRORN) | (value & ~mask) });
   acknowledged.set(GERRORN, value & mask, rules);
   if (toggled & active & GERROR_CMDQ_ERR) {
+    acknowledged.cmdqPublishedAt = now;
     acknowledged.change(CMDQ_CONS, {
       why: (state.cr0InForce & CMDQEN) !== 0 ? ['CMDQ-057'] : ['CMDQ-062'],
     });
@@ -300,7 +301,7 @@ function writeGerrorn(state: State, f: Features, value: number): WriteResult {
   return { states: [noted(acknowledged, GERRORN, rule), noted(ghost, GERRORN, rule)] };
 }
 
-function writeCmdqProd(state: State, f: Features, value: number): WriteResult {
+function writeCmdqProd(state: State, f: Features, value: number, now: number): WriteResult {
   const log2Size = Math.min(state.word(CMDQ_BASE) & 0x1f, f.cmdqs);
   const next = state.copy();
   const enabled = (state.cr0InForce & CMDQEN) !== 0;
@@ -310,6 +311,7 @@ function writeCmdqProd(state: State, f: Features, value: number): WriteResult {
   if (!enabled) return { states: [next] };
   const cons = state.word(CMDQ_CONS);
   const before = occupancy(state.word(CMDQ_PROD), cons, log2Size);
+  if (before === 0) next.cmdqPublishedAt = now;
   const after = occupancy(value, cons, log2Size);
   if (after <= 2 ** log2Size && (after >= before || error)) {
     if (after < before) note(next, CMDQ_PROD, 'CMDQ-059');

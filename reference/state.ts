@@ -19,6 +19,8 @@ export interface TableWindow {
   readonly aboveOas: boolean;
   readonly log2Size: number;
   readonly linear: boolean;
+  /** Of a 2-level table: how many low StreamID bits index level 2. */
+  readonly split: number;
   /** Rules that made base or size other than what was written. */
   readonly rules: readonly RuleId[];
 }
@@ -70,6 +72,8 @@ export class State {
   cmdqErrorAt = -1;
   /** The action at which CMDQEN last took force as 0. */
   cmdqDisabledAt = -1;
+  /** The action since which the commands waiting were there for the SMMU to read (3.21.2). */
+  cmdqPublishedAt = -1;
   /** Consumption stopped after PROD was moved illegally, until the queue is disabled (3.21.2). */
   cmdqStuck = false;
   /** Events of terminated transactions that are on their way to the queue. */
@@ -98,6 +102,7 @@ export class State {
     other.ghostErrors = this.ghostErrors;
     other.cmdqErrorAt = this.cmdqErrorAt;
     other.cmdqDisabledAt = this.cmdqDisabledAt;
+    other.cmdqPublishedAt = this.cmdqPublishedAt;
     other.cmdqStuck = this.cmdqStuck;
     other.events = this.events;
     other.recorded = this.recorded;
@@ -196,7 +201,13 @@ export class State {
       this.recorded.map(eventKey),
       Object.entries(this.interrupts).map(([line, due]) => [line, due.must, due.max, due.seen]),
       this.invalidations.map(({ time, complete, scope }) => [time, complete, scope.cache, scope.rules[0]]),
-      this.tables.map((table) => [table.from, table.to, table.base.toString(), table.log2Size]),
+      this.tables.map((table) => [
+        table.from,
+        table.to,
+        table.base.toString(),
+        table.log2Size,
+        table.linear || table.split,
+      ]),
       [...this.overlay].map(([address, contents]) => [
         address.toString(),
         contents.map((c) => `${c.value}/${c.known}`),

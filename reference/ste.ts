@@ -1,9 +1,10 @@
 /**
- * The STE (5.2): its fields as far as stage 1 and bypass need them, and its legality (5.2.2) for a Non-secure stream.
+ * The STE (5.2): its fields, and its legality (5.2.2) for a Non-secure stream. Its stage 2 part is in ste-stage2.ts.
  */
 import { field, flag, small } from './bits.ts';
 import type { Features } from './features.ts';
 import type { RuleId } from './rules/ids.ts';
+import { ias, judgeStage2, type Stage2Config } from './ste-stage2.ts';
 
 export interface Ste {
   readonly v: boolean;
@@ -49,31 +50,66 @@ export type SteJudgement =
   | { readonly kind: 'illegal'; readonly rules: readonly RuleId[] }
   | { readonly kind: 'abort'; readonly rules: readonly RuleId[] }
   | { readonly kind: 'bypass'; readonly rules: readonly RuleId[] }
-  | { readonly kind: 'stage 1'; readonly rules: readonly RuleId[] };
+  /** `vmid` tags what its walks leave in the TLB: S2VMID where stage 2 is implemented, else 0 (3.17). */
+  | ({ readonly kind: 'stage 1'; readonly vmid: number } & Legal)
+  | ({ readonly kind: 'stage 2'; readonly stage2: Stage2Config } & Legal)
+  | ({ readonly kind: 'nested'; readonly stage2: Stage2Config } & Legal);
 
-/** What an STE says of an ordinary transaction: which stages translate, or that it is ILLEGAL. Stage 2 is left to the caller. */
+interface Legal {
+  readonly rules: readonly RuleId[];
+  /** Rules by which it may be taken for ILLEGAL all the same. */
+  readonly mayBeIllegal: readonly RuleId[];
+}
+
+/** What an STE says of an ordinary transaction: which stages translate, or that it is ILLEGAL (5.2.2). */
 export function judgeSte(ste: Ste, f: Features): SteJudgement | 'outside' {
-  // SMMUv3.0 leaves three outcomes open for an S1ContextPtr above OAS (3.4.3); the reference starts at 3.1 there.
-  if (ste.v && ste.config === 0b101 && f.minor === 0 && ste.s1ContextPtr >> BigInt(f.oas) !== 0n) return 'outside';
   if (!ste.v) return { kind: 'illegal', rules: ['STE-001'] };
-  if (ste.config < 0b100) {
-    const rules: RuleId[] = [ste.config === 0 ? 'STE-007' : 'STE-008'];
-    if (ste.strw === 3 || ste.s1Stalld || ste.s1ContextPtr >> BigInt(f.oas) !== 0n || vmid(ste) > 0xff)
-      rules.push('STE-009');
-    if (ste.cont > 0) rules.push('STE-089');
-    return { kind: 'abort', rules };
-  }
-  const stage1 = (ste.config & 1) !== 0;
-  const stage2 = (ste.config & 2) !== 0;
+  const { config } = ste;
+  if (config < 0b100) return { kind: 'abort', rules: disabledRules(ste, f) };
+  const stage1 = (config & 1) !== 0;
+  const stage2 = (config & 2) !== 0;
   if (stage1 && !f.s1p) return { kind: 'illegal', rules: ['STE-023', 'STE-003'] };
   if (stage2 && !f.s2p) return { kind: 'illegal', rules: ['STE-024', 'STE-003'] };
-  if (stage2) return 'outside';
   const fields = ignoredFields(ste, f);
-  if (!stage1) return { kind: 'bypass', rules: ['STE-013', ...bypassIgnores(ste, f), ...fields] };
-  const illegal = illegalStage1(ste, f);
-  if (illegal !== undefined) return { kind: 'illegal', rules: [illegal, 'STE-003'] };
-  if ((strwUsed(f) && ste.strw !== 0) || (f.s2p && vmid(ste) !== 0)) return 'outside';
-  return { kind: 'stage 1', rules: ['STE-020', ...stage1Ignores(ste, f), ...fields] };
+  if (!stage1 && !stage2) return { kind: 'bypass', rules: ['STE-013', ...bypassIgnores(ste, f), ...fields] };
+  // ATS checks of 5.2.2, and three outcomes that SMMUv3.0 leaves open for an S1ContextPtr above OAS (3.4.3).
+  if (f.ats && ste.eats !== 0) return 'outside';
+  if (config === 0b101 && f.minor === 0 && ste.s1ContextPtr >> BigInt(f.oas) !== 0n) return 'outside';
+  const illegal = stage1 ? illegalStage1(ste, f) : undefined;
+  if (illegal !== undefined) return { kind: 'illegal', rules: [illegal, 'STE-003', ...withoutSubstream(ste, f)] };
+  const mayBeIllegal: RuleId[] = stage1 ? doubtfulStage1(ste, f) : [];
+  if (!stage2) {
+    const el1 = !strwUsed(f) || ste.strw === 0;
+    if (el1 && f.s2p && !f.vmid16 && vmid(ste) > 0xff) return { kind: 'illegal', rules: ['STE-152', 'STE-003'] };
+    if (!el1) return 'outside';
+    const rules: RuleId[] = ['STE-020', ...stage1Ignores(ste, f), ...fields];
+    return { kind: 'stage 1', vmid: f.s2p ? vmid(ste) : 0, rules, mayBeIllegal };
+  }
+  const second = judgeStage2(ste.words, f);
+  if (second.kind === 'outside') return 'outside';
+  if (second.kind === 'illegal') return { kind: 'illegal', rules: [second.rule, 'STE-003'] };
+  if (second.mayBeIllegal !== undefined) mayBeIllegal.push(second.mayBeIllegal);
+  const { stage2: configured } = second;
+  const common: RuleId[] = [...second.rules, ...fields, ...(ste.strw !== 0 ? (['STE-134'] as const) : [])];
+  if (!stage1) {
+    const rules: RuleId[] = ['STE-021', ...common, ...stage2Ignores(ste, f)];
+    return { kind: 'stage 2', stage2: configured, rules, mayBeIllegal };
+  }
+  const rules: RuleId[] = ['STE-022', ...common, ...contextIgnores(ste, f)];
+  return { kind: 'nested', stage2: configured, rules, mayBeIllegal };
+}
+
+/** Whether substreams are in use: S1CDMax says how many CDs there are (5.2). */
+export function substreams(ste: Ste, f: Features): boolean {
+  return f.ssidSize > 0 && ste.s1CdMax > 0;
+}
+
+function disabledRules(ste: Ste, f: Features): RuleId[] {
+  const rules: RuleId[] = [ste.config === 0 ? 'STE-007' : 'STE-008'];
+  if (ste.strw === 3 || ste.s1Stalld || ste.s1ContextPtr >> BigInt(f.oas) !== 0n || vmid(ste) > 0xff)
+    rules.push('STE-009');
+  if (ste.cont > 0) rules.push('STE-089');
+  return rules;
 }
 
 function strwUsed(f: Features): boolean {
@@ -81,11 +117,25 @@ function strwUsed(f: Features): boolean {
 }
 
 function illegalStage1(ste: Ste, f: Features): RuleId | undefined {
-  if (strwUsed(f) && (ste.strw & 1) !== 0) return 'STE-131';
+  if (ste.config === 0b101 && strwUsed(f) && (ste.strw & 1) !== 0) return 'STE-131';
   if (ste.s1Stalld && f.stallModel !== 0) return 'STE-101';
   if (f.ssidSize > 0 && ste.s1CdMax > f.ssidSize) return 'STE-056';
-  if (ste.s1ContextPtr >> BigInt(f.oas) !== 0n && f.minor >= 1) return 'STE-047';
+  if (substreams(ste, f) && !f.cd2l && (ste.s1Fmt === 1 || ste.s1Fmt === 2)) return 'STE-043';
+  if (ste.config === 0b101 && ste.s1ContextPtr >> BigInt(f.oas) !== 0n && f.minor >= 1) return 'STE-047';
   return undefined;
+}
+
+/** What makes a stage 1 configuration ILLEGAL or not, as the implementation chooses. */
+function doubtfulStage1(ste: Ste, f: Features): RuleId[] {
+  const rules: RuleId[] = [];
+  if (substreams(ste, f) && !f.cd2l && ste.s1Fmt === 3) rules.push('STE-044');
+  if (ste.config === 0b111 && ste.s1ContextPtr >> BigInt(ias(f)) !== 0n) rules.push('STE-049');
+  return rules;
+}
+
+/** An STE is ILLEGAL whether or not this transaction would have used a CD. */
+function withoutSubstream(ste: Ste, f: Features): RuleId[] {
+  return substreams(ste, f) && ste.s1Dss !== 2 ? ['STE-310'] : [];
 }
 
 /** Whether bits are set that the architecture, or the version implemented, gives no meaning (chapter 5, 5.2.2). */
@@ -95,7 +145,7 @@ export function steReservedBits(ste: Ste, f: Features): RuleId | undefined {
   if (ste.config < 0b100) return undefined;
   const optional =
     flag(w1, 24) ||
-    (flag(w1, 25) && f.minor < 2) ||
+    (flag(w1, 25) && f.minor < 2 && !f.fwb) ||
     (flag(w1, 26) && !f.mpam) ||
     field(ste.words[2] ?? 0n, 63, 59) !== 0n ||
     w7 !== 0n;
@@ -106,6 +156,9 @@ export function steReservedBits(ste: Ste, f: Features): RuleId | undefined {
 function bypassIgnores(ste: Ste, f: Features): RuleId[] {
   const rules: RuleId[] = [];
   if (stage2Fields(ste) || ste.s1CdMax !== 0 || ste.s1Fmt !== 0) rules.push('STE-015');
+  if (f.s2p && stage2Fields(ste)) rules.push('STE-212');
+  if (!f.s1p && ste.strw !== 0) rules.push('STE-136');
+  if (!f.s1p && ste.s1Stalld) rules.push('STE-108');
   if (ste.strw !== 0) rules.push('STE-135');
   if (vmid(ste) > 0xff || ste.strw !== 0) rules.push('STE-016');
   if (ste.s1Stalld && f.stallModel !== 0) rules.push('STE-107');
@@ -116,13 +169,36 @@ function bypassIgnores(ste: Ste, f: Features): RuleId[] {
 function stage1Ignores(ste: Ste, f: Features): RuleId[] {
   const rules: RuleId[] = ['STE-046', 'WALK-039'];
   if (f.hyp) rules.push('STE-128');
+  if (f.s2p) rules.push('STE-150');
+  if (f.s2p && vmid(ste) > 0xff) rules.push('STE-158');
   if (!f.hyp && ste.strw !== 0) rules.push('STE-133');
-  if (ste.s1Fmt !== 0) rules.push('STE-036');
-  if (ste.s1CdMax !== 0 && f.ssidSize === 0) rules.push('STE-058');
-  if (ste.s1Dss !== 0) rules.push('STE-074', 'STE-053');
-  if (stage2Fields(ste)) rules.push('STE-033');
+  rules.push(...contextIgnores(ste, f));
+  if (stage2Fields(ste)) rules.push('STE-033', ...(f.s2p ? (['STE-212'] as const) : []));
   if (((ste.words[2] ?? 0n) & (1n << 51n)) === 0n) rules.push('STE-230');
+  if (flag(ste.words[2] ?? 0n, 57) && f.s2p && f.stallModel === 1) rules.push('STE-262');
   if ((ste.words[3] ?? 0n) >> BigInt(f.oas) !== 0n) rules.push('STE-271');
+  return rules;
+}
+
+/** Fields beside S1ContextPtr that a single CD makes meaningless. */
+function contextIgnores(ste: Ste, f: Features): RuleId[] {
+  const rules: RuleId[] = [];
+  if (substreams(ste, f)) return ste.s1CdMax === f.ssidSize ? ['STE-057'] : [];
+  if (ste.s1Fmt !== 0) rules.push('STE-036');
+  if (ste.s1CdMax !== 0) rules.push('STE-058');
+  if (ste.s1Dss !== 0) rules.push('STE-074', 'STE-053');
+  return rules;
+}
+
+/** Stage 1 fields set to something although only stage 2 translates. */
+function stage2Ignores(ste: Ste, f: Features): RuleId[] {
+  const rules: RuleId[] = [];
+  const illegalElsewhere =
+    ste.s1CdMax > f.ssidSize || ste.s1Fmt !== 0 || ste.s1Stalld || ste.s1ContextPtr >> BigInt(f.oas) !== 0n;
+  if (illegalElsewhere) rules.push('STE-032');
+  if (ste.s1Stalld && f.stallModel !== 0) rules.push('STE-107');
+  if (ste.s1Dss !== 0) rules.push('STE-074');
+  if (flag(ste.words[2] ?? 0n, 54)) rules.push('STE-243');
   return rules;
 }
 
@@ -133,7 +209,7 @@ function ignoredFields(ste: Ste, f: Features): RuleId[] {
   if (vmid(ste) !== 0 && !f.s2p) rules.push('STE-153', 'TLBI-133');
   if (ste.nscfg !== 0) rules.push('SEC-025', 'SEC-076');
   if (small(w1, 23, 20) !== 0) rules.push('STE-092');
-  if (flag(w1, 25) && f.minor < 2) rules.push('STE-279');
+  if (flag(w1, 25) && f.minor < 2 && !f.fwb) rules.push('STE-279');
   if ((ste.words[4] ?? 0n) !== 0n || (ste.words[6] ?? 0n) !== 0n) rules.push('STE-301');
   if (flag(w1, 24) || flag(w1, 26)) rules.push('STE-311');
   return rules;

@@ -5,15 +5,18 @@
 
 import { Undetermined } from './undetermined.ts';
 import { type Cd, cdReservedBits, effectiveIps, judgeCd } from './cd.ts';
+import { fetchCd, type Locate } from './cd-table.ts';
 import type { Features } from './features.ts';
-import { type Context, Lookup, merging } from './lookup.ts';
+import { Lookup, merging } from './lookup.ts';
 import type { Memory } from './memory.ts';
 import { ABORT, Outcomes, type Transaction, type TransactionOutcomes } from './outcomes.ts';
 import type { RuleId } from './rules/ids.ts';
+import { selectHalf } from './stage1.ts';
 import { CR2, GBPA, type State } from './state.ts';
+import { ias, type Stage2Config } from './ste-stage2.ts';
 import { effectiveAccess, judgeSte, type Ste, steReservedBits } from './ste.ts';
-import { currentTable, fetchCd, type Fetched, fetchSte, translating } from './structures.ts';
-import { selectHalf } from './walk.ts';
+import { currentTable, fetchSte, translating } from './stream-table.ts';
+import type { Fetched } from './structures.ts';
 
 const GBPA_ABORT = 1 << 20;
 
@@ -84,22 +87,25 @@ class Procedure {
       'INIT-047',
       'ACK-026',
     ];
-    const steFetch = fetchSte(this.#state, this.#memory, streamId, this.#horizon);
+    const fresh = this.#horizon !== undefined;
+    const steFetch = fetchSte(this.#state, this.#memory, this.#f, streamId, this.#horizon, fresh);
     this.#out.forgotten.push(...steFetch.forgotten);
     this.#out.unknown(steFetch.unknown);
-    if (streamId >= 2 ** table.log2Size) this.#badStreamId(common);
-    else if (table.aboveOas) {
-      const source = {
-        fetchAddress: table.base + BigInt(streamId) * 64n,
-        mergeable: 'EVT-205' as const,
-        unpredictable: true,
-      };
-      this.#out.abortWith('F_STE_FETCH', false, ['STRTAB-032', ...common], source);
+    const outside = streamId >= 2 ** table.log2Size;
+    if (outside) this.#badStreamId(['STRTAB-006', ...table.rules, ...common], 'STRTAB-007', false, false);
+    for (const bad of steFetch.nowhere) {
+      this.#badStreamId([...bad.rules, ...common], 'STRTAB-007', bad.stale, bad.unpredictable);
+    }
+    if (!outside && table.aboveOas) {
+      const at = table.linear ? BigInt(streamId) * 64n : BigInt(Math.floor(streamId / 2 ** table.split)) * 8n;
+      const options = { fetchAddress: table.base + at, mergeable: 'EVT-205' as const, unpredictable: true };
+      this.#out.abortWith('F_STE_FETCH', false, ['STRTAB-032', ...common], options);
     }
     for (const abort of steFetch.aborts) {
-      this.#out.abortWith('F_STE_FETCH', false, [...abort.rules, ...common, 'STRTAB-036'], {
+      this.#out.abortWith('F_STE_FETCH', abort.stale, [...abort.rules, ...common, 'STRTAB-036'], {
         fetchAddress: abort.address,
         mergeable: 'EVT-205',
+        unpredictable: abort.unpredictable,
       });
     }
     const usable: Fetched<Ste>[] = [];
@@ -110,19 +116,27 @@ class Procedure {
     if (usable.length > 0) this.#stage1(usable, common);
   }
 
-  #badStreamId(common: readonly RuleId[]): void {
+  /** No STE belongs to the StreamID; `unrecorded` is the rule by which RECINVSID keeps that quiet (6.3.12, 7.3.3). */
+  #badStreamId(cause: readonly RuleId[], unrecorded: RuleId, stale: boolean, unpredictable: boolean): void {
     const record = (this.#state.word(CR2) & 0b10) !== 0;
     if (this.#state.unknown(CR2) & 0b10) throw new Undetermined('CR2.RECINVSID was never written');
-    const table = currentTable(this.#state);
     // Enabled anew, CR2 counts as it was written in between (6.3.12).
     const again: RuleId[] = this.#state.tables.length > 1 ? ['INIT-050', 'REG-160'] : [];
-    const rules: RuleId[] = [...again, ...table.rules, ...common];
+    const rules: RuleId[] = [...cause, ...again];
     if (!record) {
-      this.#out.add(ABORT, undefined, false, ['STRTAB-007', ...rules]);
+      this.#out.add(
+        ABORT,
+        undefined,
+        stale,
+        [unrecorded, ...rules.filter((rule) => rule !== 'STRTAB-006')],
+        unpredictable,
+      );
       return;
     }
-    if (this.#memory.backing(table.base + BigInt(this.#t.streamId) * 64n) === 'hole') rules.push('EVT-183');
-    this.#out.abortWith('C_BAD_STREAMID', false, ['STRTAB-006', ...rules], { mergeable: 'EVT-205' });
+    const table = currentTable(this.#state);
+    if (table.linear && this.#memory.backing(table.base + BigInt(this.#t.streamId) * 64n) === 'hole')
+      rules.push('EVT-183');
+    this.#out.abortWith('C_BAD_STREAMID', stale, rules, { mergeable: 'EVT-205', unpredictable });
   }
 
   /** The STE's part; true when stage 1 goes on. */
@@ -133,8 +147,9 @@ class Procedure {
     if (judged === 'outside') throw new Undetermined('an STE that asks for stage 2 or another StreamWorld');
     const mergeable = 'EVT-205' as const;
     const reserved = judged.kind === 'illegal' ? undefined : steReservedBits(s, this.#f);
-    if (reserved !== undefined && s.config >= 0b100) {
-      this.#out.abortWith('C_BAD_STE', ste.stale, [reserved, ...common], { mergeable, unpredictable: true });
+    const doubtful = 'mayBeIllegal' in judged ? judged.mayBeIllegal : [];
+    for (const rule of reserved !== undefined && s.config >= 0b100 ? [reserved, ...doubtful] : doubtful) {
+      this.#out.abortWith('C_BAD_STE', ste.stale, [rule, ...common], { mergeable, unpredictable: true });
     }
     const rules = [...judged.rules, ...common];
     if (judged.kind !== 'stage 1' && this.#memory.backing(s.s1ContextPtr) === 'hole') {
@@ -158,7 +173,11 @@ class Procedure {
       case 'bypass':
         this.#bypass(ste, rules);
         return false;
+      case 'stage 2':
+        this.#stage2(ste, judged.stage2, rules);
+        return false;
       case 'stage 1':
+      case 'nested':
         if (substreamId !== undefined) {
           const rule: RuleId = this.#f.ssidSize === 0 ? 'SUBS-001' : 'STE-052';
           if (this.#f.ssidSize > 0 && s.s1CdMax > 0) throw new Undetermined('substreams');
@@ -219,35 +238,74 @@ class Procedure {
     ]);
   }
 
+  /** Stage 2 alone: the input address is the IPA, checked against IAS as the output of a stage 1 that bypasses (3.4). */
+  #stage2(ste: Fetched<Ste>, config: Stage2Config, rules: readonly RuleId[]): void {
+    const { substreamId, address } = this.#t;
+    const mergeable = merging(ste.structure);
+    if (substreamId !== undefined) {
+      const none: RuleId[] = this.#f.ssidSize === 0 ? ['SUBS-001'] : [];
+      this.#out.abortWith('C_BAD_SUBSTREAMID', ste.stale, ['STE-031', ...none, ...rules], { mergeable });
+      return;
+    }
+    if (address >> BigInt(ias(this.#f)) !== 0n) {
+      const access = effectiveAccess(ste.structure, this.#f, this.#t);
+      const source = this.#out.source(access.privileged, access.instruction);
+      const silent: RuleId[] = config.r ? [] : ['EVT-143'];
+      const all: RuleId[] = ['STE-027', 'STE-028', 'WALK-008', ...silent, ...access.rules, ...rules];
+      this.#out.abortWith('F_ADDR_SIZE', ste.stale, all, { source, mergeable });
+      return;
+    }
+    this.#lookup.lookUpStage2(ste, config, rules);
+    this.#lookup.noteStage2();
+  }
+
+  /** Where stage 2, if the STE has one, puts the address of a CD. */
+  #locateCd(): Locate {
+    return (ste, ipa) => {
+      const judged = judgeSte(ste.structure, this.#f);
+      if (judged === 'outside' || judged.kind !== 'nested') return undefined;
+      if (this.#f.minor === 0 && ipa >> BigInt(ias(this.#f)) !== 0n)
+        throw new Undetermined('an S1ContextPtr above IAS in SMMUv3.0');
+      return this.#lookup.stage2(ste, judged.stage2).locate(ipa, 'CD');
+    };
+  }
+
   /** From the CD on (5.4, 3.4). */
   #stage1(stes: readonly Fetched<Ste>[], common: readonly RuleId[]): void {
-    const cdFetch = fetchCd(this.#state, this.#memory, this.#t.streamId, stes, this.#f, this.#horizon);
+    const locate = this.#locateCd();
+    const cdFetch = fetchCd(this.#state, this.#memory, this.#t.streamId, stes, this.#f, this.#horizon, locate);
     this.#out.forgotten.push(...cdFetch.forgotten);
     this.#out.unknown(cdFetch.unknown);
     for (const abort of cdFetch.aborts) {
-      this.#out.abortWith(
-        'F_CD_FETCH',
-        stes.some((ste) => ste.stale),
-        [...abort.rules, ...common],
-        {
-          fetchAddress: abort.address,
-          mergeable: stes.every((ste) => ste.structure.mev) ? 'EVT-204' : undefined,
-        },
-      );
+      const nested = stes.some((ste) => ste.structure.config === 0b111);
+      const unrecorded = stes.every((ste) => !recordsStage2(ste.structure));
+      const more: RuleId[] = [...(nested ? (['EVT-106'] as const) : []), ...(unrecorded ? (['EVT-045'] as const) : [])];
+      this.#out.abortWith('F_CD_FETCH', abort.stale, [...abort.rules, ...more, ...common], {
+        fetchAddress: abort.address,
+        mergeable: stes.every((ste) => ste.structure.mev) ? 'EVT-204' : undefined,
+      });
+    }
+    for (const { ste, fault } of cdFetch.faults) {
+      this.#lookup.stage2Fault(ste, fault, ste.stale, [...ste.rules, ...common]);
     }
     if (stes.length * cdFetch.seen.length > VERSIONS_MAX) throw new Undetermined('too many versions of one structure');
-    let contexts: readonly Context[] | undefined;
     for (const ste of stes) {
       const judged = judgeSte(ste.structure, this.#f);
-      const steRules: RuleId[] = [...ste.rules, ...(judged === 'outside' ? [] : judged.rules), ...common];
+      if (judged === 'outside' || (judged.kind !== 'stage 1' && judged.kind !== 'nested')) continue;
+      const steRules: RuleId[] = [...ste.rules, ...judged.rules, ...common];
+      const stages =
+        judged.kind === 'nested'
+          ? { vmid: judged.stage2.vmid, stage2: judged.stage2 }
+          : { vmid: judged.vmid, stage2: undefined };
       for (const cd of cdFetch.seen) {
         const illegal = this.#cd(ste, cd, steRules);
         if (illegal) continue;
-        contexts ??= this.#lookup.contexts();
         const beyond = ste.structure.s1ContextPtr >> BigInt(effectiveIps(cd.structure, this.#f).bits) !== 0n;
-        this.#lookup.lookUp(ste, cd, contexts, [...steRules, ...cd.rules, ...(beyond ? (['CD-019'] as const) : [])]);
+        const pointer: RuleId[] = beyond ? ['CD-019'] : [];
+        this.#lookup.lookUp(ste, cd, stages, [...steRules, ...cd.rules, ...pointer]);
       }
     }
+    this.#lookup.noteStage2();
   }
 
   /** Whether the CD is ILLEGAL. */
@@ -262,7 +320,12 @@ class Procedure {
         'CD-040',
         ...(judged.illegal === 'CD-039' ? [] : (['EVT-111'] as const)),
       ];
-      if (!selectHalf(cd.structure, this.#t.address).inside) rules.push('EVT-191');
+      const selected = selectHalf(cd.structure, this.#t.address);
+      if (!selected.inside) rules.push('EVT-191');
+      if (judged.half !== undefined && judged.half !== selected.at) rules.push('CD-082');
+      const ttb = judged.illegal === 'CD-098' || judged.illegal === 'CD-099';
+      if (ttb && ste.structure.config === 0b111) rules.push('WALK-153');
+      if (!recordsStage2(ste.structure)) rules.push('EVT-045');
       this.#out.abortWith('C_BAD_CD', stale, [...rules, ...common, ...cd.rules], { mergeable });
       return true;
     }
@@ -271,4 +334,9 @@ class Procedure {
       this.#out.abortWith('C_BAD_CD', stale, [reserved, ...common], { mergeable, unpredictable: true });
     return false;
   }
+}
+
+/** STE.S2R, which events of configuration do not ask for (5.5). */
+function recordsStage2(ste: Ste): boolean {
+  return ((ste.words[2] ?? 0n) & (1n << 58n)) !== 0n;
 }

@@ -1,14 +1,16 @@
 /**
- * The stage 1 VMSAv8-64 walk (3.4, DDI 0487 D8): from an input address to the leaves and faults a lookup may find.
+ * The VMSAv8-64 walk of one stage (3.4, DDI 0487 D8): from an input address to the leaves and faults a lookup may find.
  *
  * Every descriptor read is many-valued: what memory holds now, or what a TLB or walk cache may remember of it. What must
- * never be cached (a descriptor that faults, an aborted fetch) counts only as memory holds it now (3.21.1).
+ * never be cached (a descriptor that faults, an aborted fetch) counts only as memory holds it now (3.21.1). Where a stage 1
+ * descriptor lies at an IPA the caller says which physical addresses that may be (stage2.ts).
  */
-import { alignDown, field, flag, ones } from './bits.ts';
-import { type Cd, effectiveIps, type Half } from './cd.ts';
+import { field, flag, ones } from './bits.ts';
+import type { Cd } from './cd.ts';
 import type { Features } from './features.ts';
-import { tlbHorizon, type Horizon } from './invalidations.ts';
-import { FOREVER, type Memory } from './memory.ts';
+import { blockAllowed, contiguousMembers, type Granule, leafRule, levelShift, type Start, stride } from './geometry.ts';
+import { type Horizon, type Part, type Survival, survives, type TlbEntry, usableUntil } from './invalidations.ts';
+import { FOREVER, type Held, type Memory } from './memory.ts';
 import type { RuleId } from './rules/ids.ts';
 import type { State } from './state.ts';
 import { seenWhileEnabled } from './structures.ts';
@@ -25,6 +27,41 @@ export interface TableLimits {
   readonly disabled: boolean;
 }
 
+/** A translation context that may have filled the TLB: a CD and when it could be used for walks. */
+export interface Root {
+  readonly cd: Cd;
+  /** Tag of its entries; 0 where stage 2 is not implemented. */
+  readonly vmid: number;
+  /** Stage 2 translates its table addresses and output. */
+  readonly nested: boolean;
+  readonly since: number;
+  readonly until: number;
+  /** The CD that the lookup itself uses, so that it may walk afresh. */
+  readonly own: boolean;
+}
+
+/** The tables of one stage, and how to walk them. */
+export interface Regime {
+  readonly stage: 1 | 2;
+  readonly granule: Granule;
+  readonly start: Start;
+  /** Address of the start table, aligned. */
+  readonly table: bigint;
+  readonly outputBits: number;
+  readonly endi: boolean;
+  readonly affd: boolean;
+  /** Table descriptors carry no permissions: stage 2, or CD.HAD. */
+  readonly hierarchyOff: boolean;
+  readonly vmid: number;
+  readonly asid: number;
+  /** A stage 1 over a stage 2. */
+  readonly nested: boolean;
+  readonly since: number;
+  readonly until: number;
+  readonly own: boolean;
+  readonly rules: readonly RuleId[];
+}
+
 export interface Leaf {
   readonly kind: 'leaf';
   readonly descriptor: bigint;
@@ -33,35 +70,66 @@ export interface Leaf {
   readonly log2Bytes: number;
   readonly outputAddress: bigint;
   readonly limits: TableLimits;
-  readonly root: Root;
   /** A walk that goes on from a cached Table descriptor reads it now; else only a TLB entry can hold it. */
   readonly readable: boolean;
   readonly stale: boolean;
+  readonly entry: TlbEntry;
+  /** Between these its descriptors could be read; `until` FOREVER: they can be now. */
+  readonly since: number;
+  readonly until: number;
+  /** Stage 2 translations it rests on that cannot be used any more. */
+  readonly parts: readonly Part[];
+  /** It may still be in the TLB, or be read; always true of stage 1. */
+  readonly alive: boolean;
+  /** It is what a neighbour's Contiguous bit makes of this address; then whether F_TLB_CONFLICT may come of it (D8.7.1.1). */
+  readonly group: 'none' | 'consistent' | 'conflicting';
   readonly rules: readonly RuleId[];
 }
 
 export interface WalkFault {
   readonly kind: 'fault';
-  readonly event: 'F_TRANSLATION' | 'F_ADDR_SIZE' | 'F_ACCESS' | 'F_WALK_EABT';
+  readonly event: 'F_TRANSLATION' | 'F_ADDR_SIZE' | 'F_ACCESS' | 'F_PERMISSION' | 'F_WALK_EABT';
   readonly fetchAddress?: bigint;
-  /** The leaf that a size or Access flag fault stopped at, for what else was wrong with the access. */
-  readonly leaf?: { readonly descriptor: bigint; readonly limits: TableLimits; readonly root: Root };
+  /** The descriptor that a fault stopped at, for what else was wrong with the access. */
+  readonly leaf?: { readonly descriptor: bigint; readonly limits: TableLimits };
+  /** It is a fault of stage 2, translating this IPA for that purpose. */
+  readonly stage2?: { readonly cause: Purpose; readonly ipa: bigint };
+  readonly stale: boolean;
+  readonly unpredictable?: boolean;
+  readonly rules: readonly RuleId[];
+}
+
+/** What a stage 2 translation is for: CLASS of its faults (7.3). */
+export type Purpose = 'CD' | 'TT' | 'IN';
+
+/** Where stage 2 may put an IPA. */
+export interface Place {
+  readonly address: bigint;
+  readonly since: number;
+  /** Not usable any more by itself: what it rests on. */
+  readonly part: Part | undefined;
   readonly stale: boolean;
   readonly rules: readonly RuleId[];
 }
 
-/** A translation context that may have filled the TLB: a CD and when it could be used for walks. */
-export interface Root {
-  readonly cd: Cd;
-  readonly since: number;
-  readonly until: number;
-  /** The CD that the lookup itself uses, so that it may walk afresh. */
-  readonly own: boolean;
+export interface Located {
+  readonly places: readonly Place[];
+  readonly faults: readonly WalkFault[];
+}
+
+export interface WalkOptions {
+  /** Only global leaves count: entries of another ASID. */
+  readonly globalOnly?: boolean;
+  /** Nothing from before this action is remembered (a lookup with empty caches). */
+  readonly horizonSince?: number | undefined;
+  /** Where the descriptor at an IPA may be read. */
+  readonly locate?: ((ipa: bigint) => Located) | undefined;
+  /** Report leaves too that are in no cache any more: something made of them may be. */
+  readonly dead?: boolean;
 }
 
 const VA_BITS = 64n;
-const PAGE_BITS = 12;
-const NO_LIMITS: TableLimits = {
+export const NO_LIMITS: TableLimits = {
   noUnprivileged: false,
   noWrite: false,
   uxn: false,
@@ -70,59 +138,35 @@ const NO_LIMITS: TableLimits = {
   disabled: false,
 };
 
-/** Which half of the VA space an address belongs to, and whether it is inside the range that TxSZ gives (3.4.1). */
-export function selectHalf(cd: Cd, va: bigint): { half: Half; at: 0 | 1; inside: boolean; rules: RuleId[] } {
-  const at = flag(va, 55) ? 1 : 0;
-  const half = cd.halves[at];
-  const top = half.tbi ? 55 : 63;
-  const size = 64 - half.txsz;
-  const inside = size > top || field(va, top, size) === (at === 1 ? ones(top - size + 1) : 0n);
-  const topByte = field(va, 63, 56);
-  const odd = topByte !== (at === 1 ? 0xffn : 0n);
-  const rules: RuleId[] = [];
-  if (inside) {
-    rules.push(at === 1 ? 'WALK-012' : 'WALK-011');
-    if (odd) rules.push('WALK-015', 'CD-112');
-  } else if (odd && !half.tbi) {
-    const other = cd.halves[1 - at];
-    rules.push('WALK-014', ...(other?.tbi === true ? (['WALK-017', 'CD-112'] as const) : []));
-  } else {
-    rules.push(half.tbi ? 'WALK-016' : 'WALK-013');
-  }
-  return { half, at, inside, rules };
-}
-
-/** The VA as TLB entries know it: bits [63:56] are copies of VA[55] when the half ignores them. */
-export function canonical(va: bigint): bigint {
-  return flag(va, 55) ? va | (ones(8) << 56n) : va & ones(56);
-}
-
-interface Step {
-  readonly root: Root;
-  readonly half: Half;
-  readonly va: bigint;
-  readonly ips: number;
-  readonly ipsRules: readonly RuleId[];
-  /** Whether only global leaves count: entries of another ASID. */
-  readonly globalOnly: boolean;
-  readonly horizonSince: number | undefined;
+interface Step extends WalkOptions {
+  readonly regime: Regime;
+  readonly input: bigint;
 }
 
 interface Path {
   readonly table: bigint;
-  /** Of the descriptor read last. */
-  readonly address: bigint;
   readonly level: number;
   readonly since: number;
   /** Until when this path could be followed; FOREVER: it can be followed now. */
   readonly until: number;
+  readonly parts: readonly Part[];
   readonly limits: TableLimits;
+  /** The Table descriptor that led here, if a walk cache may still hold it. */
+  readonly parent: TlbEntry | undefined;
   /** A Table descriptor was passed, so a walk cache may have led here. */
   readonly resumed: boolean;
-  /** A walk that could be made now, or before the descriptor changed, reads it: its entry bears the lookup's own tag. */
-  readonly readable: boolean;
   readonly stale: boolean;
   readonly rules: readonly RuleId[];
+}
+
+/** One descriptor read: the path to it and what it may hold. */
+interface Reading extends Path {
+  /** Of the descriptor, physical. */
+  readonly address: bigint;
+  /** A walk that could be made now, or before the descriptor changed, reads it: its entry bears the lookup's own tag. */
+  readonly readable: boolean;
+  /** The value is what such a walk reads now: faults count. */
+  readonly faults: boolean;
 }
 
 export class Walker {
@@ -140,267 +184,406 @@ export class Walker {
     this.#features = features;
   }
 
-  /**
-   * All leaves and faults that a lookup of `va` may meet, walking with `root` or hitting what a walk with it left behind.
-   * @param horizonSince when given, nothing from before this action is remembered (a lookup with empty caches)
-   */
-  walk(root: Root, va: bigint, globalOnly: boolean, horizonSince?: number): (Leaf | WalkFault)[] {
-    const { half, inside, rules } = selectHalf(root.cd, va);
-    if (!inside || (half.epd && !root.own)) {
-      if (!root.own) return [];
-      return [{ kind: 'fault', event: 'F_TRANSLATION', stale: false, rules: [...rules, ...this.#unfetched(half)] }];
-    }
-    if (half.epd) {
-      return [{ kind: 'fault', event: 'F_TRANSLATION', stale: false, rules: ['CD-084', ...this.#unfetched(half)] }];
-    }
-    if (half.granule !== PAGE_BITS || half.txsz > 39) {
-      this.unknown = half.granule === PAGE_BITS ? 'small translation tables' : 'a granule other than 4 KiB';
-      return [];
-    }
-    const ips = effectiveIps(root.cd, this.#features);
-    const step: Step = { root, half, va, ips: ips.bits, ipsRules: ips.rules, globalOnly, horizonSince };
-    const level = half.txsz <= 24 ? 0 : half.txsz <= 33 ? 1 : 2;
-    const startRule: RuleId = (['WALK-044', 'WALK-045', 'WALK-046'] as const)[level];
-    const indexBits = 64 - half.txsz - (PAGE_BITS + 9 * (3 - level));
-    const table = alignDown(half.ttb, Math.max(indexBits + 3, ips.bits >= 52 ? 6 : 0));
+  /** All leaves and faults that a lookup of `input` may meet, walking `regime` or hitting what a walk of it left behind. */
+  walk(regime: Regime, input: bigint, options: WalkOptions = {}): (Leaf | WalkFault)[] {
     const start: Path = {
-      table,
-      address: table,
-      level,
-      since: root.since,
-      until: root.until,
+      table: regime.table,
+      level: regime.start.level,
+      since: regime.since,
+      until: regime.until,
+      parts: [],
       limits: NO_LIMITS,
+      parent: undefined,
       resumed: false,
-      readable: root.own,
-      stale: !root.own,
-      rules: [
-        startRule,
-        ...rules,
-        ...ips.rules,
-        flag(va, 55) ? 'CD-093' : 'CD-090',
-        ...(flag(va, 55) ? (['WALK-226'] as const) : []),
-      ],
+      stale: !regime.own,
+      rules: regime.rules,
     };
-    return this.#level(step, table === half.ttb ? start : { ...start, rules: [...start.rules, 'CD-103'] }, indexBits);
-  }
-
-  /** A range or EPD fault comes before any fetch: it shows where the fetch would have aborted. */
-  #unfetched(half: Half): RuleId[] {
-    return this.#memory.backing(half.ttb) === 'hole' ? ['EVT-192', 'WALK-042'] : [];
+    return this.#level({ ...options, regime, input }, start, regime.start.indexBits);
   }
 
   #level(step: Step, path: Path, indexBits: number): (Leaf | WalkFault)[] {
-    const shift = PAGE_BITS + 9 * (3 - path.level);
-    const at = field(step.va, shift + indexBits - 1, shift);
+    const shift = levelShift(step.regime.granule, path.level);
+    const at = field(step.input, shift + indexBits - 1, shift);
     const address = path.table + at * 8n;
-    const canFetch = path.until === FOREVER;
-    if (this.#memory.backing(address) !== 'ram') {
-      if (this.#memory.backing(address) === 'elsewhere') {
-        this.unknown = 'a translation table outside RAM';
-        return [];
-      }
-      if (!canFetch || step.globalOnly || !this.#mayWalk(step, path)) return [];
-      const { cd } = step.root;
-      const rules: RuleId[] = ['EVT-114', 'EVT-193', ...path.rules];
-      if (!cd.r) rules.push('CD-130', 'EVT-121');
-      if (!cd.a) rules.push('CD-131', 'EVT-121');
-      return [{ kind: 'fault', event: 'F_WALK_EABT', fetchAddress: address, stale: path.stale, rules }];
-    }
     const result: (Leaf | WalkFault)[] = [];
-    this.#memory.noteWalk(address);
-    const history = this.#memory.held(address, path.since);
-    for (const held of history) {
-      if (held.to !== FOREVER && !seenWhileEnabled(this.#state, Math.max(held.from, path.since), held.to)) {
-        this.forgotten.push('CACHE-067');
-        continue;
+    const located = step.locate?.(address);
+    if (located === undefined) return this.#read(step, { ...path, ...this.#plain(step, path, address) }, indexBits);
+    if (this.#fetchable(step, path)) {
+      for (const fault of located.faults) {
+        result.push({ ...fault, stale: path.stale || fault.stale, rules: [...fault.rules, ...path.rules] });
       }
-      const descriptor = step.root.cd.endi ? swap(held.value) : held.value;
-      const now = held.to === FOREVER;
-      const faults = now && canFetch && this.#mayWalk(step, path) && !step.globalOnly;
-      const until = Math.min(path.until, held.to);
-      const since = Math.max(path.since, held.from);
-      const stale = path.stale || !now;
-      const rules = now && history.length > 1 ? [...path.rules, ...corrected(history, descriptor)] : path.rules;
-      result.push(
-        ...this.#descriptor(
-          step,
-          { ...path, address, since, until, stale, rules, readable: canFetch && this.#mayWalk(step, path) },
-          descriptor,
-          shift,
-          faults,
-        ),
-      );
+    }
+    for (const place of located.places) {
+      const reading = this.#place(step, path, place);
+      if (reading !== undefined) result.push(...this.#read(step, reading, indexBits));
     }
     return result;
   }
 
-  /** A lookup with its own CD may walk from the top; with another's only on from a cached Table descriptor. */
-  #mayWalk(step: Step, path: Path): boolean {
-    return step.root.own || path.resumed;
+  #plain(step: Step, path: Path, address: bigint): Pick<Reading, 'address' | 'readable' | 'faults'> {
+    const fetchable = this.#fetchable(step, path);
+    return { address, readable: path.until === FOREVER && this.#mayWalk(step, path), faults: fetchable };
   }
 
-  #descriptor(step: Step, path: Path, descriptor: bigint, shift: number, faults: boolean): (Leaf | WalkFault)[] {
-    const fault = (event: WalkFault['event'], ...rules: RuleId[]): WalkFault[] =>
-      faults
+  /** A path to a stage 1 descriptor through one stage 2 translation of its IPA; undefined when the two never met. */
+  #place(step: Step, path: Path, place: Place): Reading | undefined {
+    const since = Math.max(path.since, place.since);
+    const rules = [...path.rules, ...place.rules];
+    const stale = path.stale || place.stale;
+    const { part } = place;
+    if (part === undefined)
+      return { ...path, since, stale, rules, ...this.#plain(step, { ...path, since }, place.address) };
+    // A cached Table descriptor may lead to a physical address: it is a combined entry (4.4.3.1).
+    if (path.parent !== undefined && this.#survives(step, path.parent, FOREVER, [part], since).alive) {
+      const combined: RuleId[] = [...rules, 'TLBI-063'];
+      return { ...path, since, stale: true, rules: combined, ...this.#plain(step, { ...path, since }, place.address) };
+    }
+    if (usableUntil(this.#state.invalidations, part) < since) return undefined;
+    const parts = [...path.parts, part];
+    return { ...path, since, stale: true, rules, parts, address: place.address, readable: false, faults: false };
+  }
+
+  /** Whether a walk made now can come to the end of this path. */
+  #fetchable(step: Step, path: Path): boolean {
+    const live = path.until === FOREVER && path.parts.length === 0;
+    return live && step.globalOnly !== true && this.#mayWalk(step, path);
+  }
+
+  #read(step: Step, reading: Reading, indexBits: number): (Leaf | WalkFault)[] {
+    const { address } = reading;
+    const backing = this.#memory.backing(address);
+    if (backing === 'elsewhere') {
+      this.unknown = 'a translation table outside RAM';
+      return [];
+    }
+    if (backing === 'hole') {
+      if (!reading.faults) return [];
+      const rules: RuleId[] = ['EVT-114', 'EVT-193', ...reading.rules];
+      return [{ kind: 'fault', event: 'F_WALK_EABT', fetchAddress: address, stale: reading.stale, rules }];
+    }
+    const result: (Leaf | WalkFault)[] = [];
+    this.#memory.noteWalk(address);
+    const history = this.#memory.held(address, reading.since);
+    for (const held of history) {
+      if (!this.#seen(held, reading.since)) {
+        this.forgotten.push('CACHE-067');
+        continue;
+      }
+      const descriptor = this.#order(step, held.value);
+      const now = held.to === FOREVER;
+      const rules =
+        now && history.length > 1 ? [...reading.rules, ...this.#corrected(step, history, descriptor)] : reading.rules;
+      const value: Reading = {
+        ...reading,
+        until: Math.min(reading.until, held.to),
+        since: Math.max(reading.since, held.from),
+        stale: reading.stale || !now,
+        faults: now && reading.faults,
+        rules,
+      };
+      result.push(...this.#descriptor(step, value, descriptor, indexBits));
+    }
+    result.push(...this.#neighbours(step, reading, history, result, indexBits));
+    return result;
+  }
+
+  #seen(held: Held, since: number): boolean {
+    return held.to === FOREVER || seenWhileEnabled(this.#state, Math.max(held.from, since), held.to);
+  }
+
+  #order(step: Step, value: bigint): bigint {
+    return step.regime.endi ? swap(value) : value;
+  }
+
+  /** A lookup with its own tables may walk from the top; with another's only on from a cached Table descriptor. */
+  #mayWalk(step: Step, path: Path): boolean {
+    return step.regime.own || path.resumed;
+  }
+
+  #descriptor(step: Step, reading: Reading, descriptor: bigint, indexBits: number): (Leaf | WalkFault)[] {
+    const fault: Raise = (event, ...rules) =>
+      reading.faults
         ? [
             {
               kind: 'fault',
               event,
-              leaf: { descriptor, limits: path.limits, root: step.root },
-              stale: path.stale,
-              rules: [...rules, ...path.rules],
+              leaf: { descriptor, limits: reading.limits },
+              stale: reading.stale,
+              rules: [...rules, ...reading.rules],
             },
           ]
         : [];
-    const { level } = path;
-    const valid = flag(descriptor, 0);
+    const { level } = reading;
+    const { granule, outputBits } = step.regime;
     const tableOrPage = flag(descriptor, 1);
-    if (!valid) {
-      const beyond = (field(descriptor, 47, 12) << 12n) >> BigInt(step.ips) !== 0n;
+    if (!flag(descriptor, 0)) {
+      const beyond = (field(descriptor, 47, 12) << 12n) >> BigInt(outputBits) !== 0n;
       return fault('F_TRANSLATION', 'WALK-084', ...(beyond ? (['EVT-194'] as const) : []));
     }
     if (level === 3 && !tableOrPage) return fault('F_TRANSLATION', 'WALK-085');
-    if (level === 0 && !tableOrPage) return fault('F_TRANSLATION', 'WALK-090');
-    if (level < 3 && tableOrPage) return this.#table(step, path, descriptor, shift, fault);
-    return this.#leaf(step, path, descriptor, shift, fault);
+    if (level < 3 && tableOrPage) return this.#table(step, reading, descriptor, fault);
+    if (level < 3 && !blockAllowed(granule, level)) return fault('F_TRANSLATION', leafRule(granule, level));
+    return this.#leaf(step, reading, descriptor, indexBits, fault);
   }
 
-  #table(
-    step: Step,
-    path: Path,
-    descriptor: bigint,
-    shift: number,
-    fault: (event: WalkFault['event'], ...rules: RuleId[]) => WalkFault[],
-  ): (Leaf | WalkFault)[] {
-    const nextTable = field(descriptor, 47, 12) << 12n;
-    if ((nextTable & ~ones(step.ips)) !== 0n) return fault('F_ADDR_SIZE', 'WALK-026', 'EVT-195');
-    const horizon = this.#horizon(step, { table: true, global: false, level: path.level, shift });
-    const remembered = path.until === FOREVER || path.until >= horizon.time;
-    if (!remembered) this.forgotten.push(...horizon.rules);
-    const disabled = step.half.had && this.#features.had;
-    const rules: RuleId[] = [...path.rules, 'WALK-087', 'WALK-061'];
+  #table(step: Step, reading: Reading, descriptor: bigint, fault: Raise): (Leaf | WalkFault)[] {
+    const { regime } = step;
+    const nextTable = field(descriptor, 47, regime.granule) << BigInt(regime.granule);
+    const faults = this.#reservedHigh(step, descriptor, fault);
+    if ((nextTable & ~ones(regime.outputBits)) !== 0n) {
+      return fault('F_ADDR_SIZE', regime.stage === 1 ? 'WALK-026' : 'WALK-030', 'EVT-195');
+    }
+    const entry = this.#entry(step, { table: true, global: false, level: reading.level });
+    const survival = this.#survives(step, entry, reading.until, reading.parts, reading.since);
+    const remembered = (reading.until === FOREVER && reading.parts.length === 0) || survival.alive;
+    if (!remembered) this.forgotten.push(...survival.horizon.rules);
+    const rules: RuleId[] = [...reading.rules, 'WALK-087', 'WALK-061'];
     if (descriptor & (ones(8) << 51n) || descriptor & (ones(10) << 2n)) rules.push('WALK-108');
+    if (regime.granule === 14 && field(descriptor, 13, 12) !== 0n) rules.push('WALK-102');
+    if (regime.stage === 2 && field(descriptor, 63, 59) !== 0n) rules.push('WALK-111');
     if (!flag(descriptor, 10)) rules.push('HTTU-006');
     if (flag(descriptor, 63)) rules.push('SEC-037');
-    if (path.until !== FOREVER) rules.push('CACHE-062', ...horizon.spared);
-    return this.#level(
+    if (reading.until !== FOREVER) rules.push('CACHE-062', ...survival.horizon.spared);
+    const off = regime.hierarchyOff;
+    const next = this.#level(
       step,
       {
         table: nextTable,
-        address: nextTable,
-        level: path.level + 1,
-        since: path.since,
+        level: reading.level + 1,
+        since: reading.since,
         // A cached Table descriptor lets later walks go on from it, whatever became of the way to it.
-        until: remembered ? FOREVER : path.until,
-        limits: disabled
-          ? { ...NO_LIMITS, disabled: path.limits.disabled || flag(descriptor, 61) }
-          : tighten(path.limits, descriptor),
+        until: remembered ? FOREVER : reading.until,
+        parts: remembered ? [] : reading.parts,
+        limits: off
+          ? { ...NO_LIMITS, disabled: reading.limits.disabled || flag(descriptor, 61) }
+          : tighten(reading.limits, descriptor),
+        parent: remembered ? entry : undefined,
         resumed: true,
-        readable: remembered,
-        stale: path.stale,
-        rules: hierarchical(descriptor, disabled, rules),
+        stale: reading.stale,
+        rules: regime.stage === 1 ? hierarchical(descriptor, off, rules) : rules,
       },
-      9,
+      stride(regime.granule),
     );
+    return [...faults, ...next];
+  }
+
+  /** With 64 KiB granules bits [15:12] are an address only above 48 bits; below, reporting them is left open (D8.3). */
+  #reservedHigh(step: Step, descriptor: bigint, fault: Raise): WalkFault[] {
+    if (step.regime.granule !== 16 || field(descriptor, 15, 12) === 0n) return [];
+    return fault('F_ADDR_SIZE', 'WALK-103').map((raised) => ({ ...raised, unpredictable: true }));
   }
 
   #leaf(
     step: Step,
-    path: Path,
+    reading: Reading,
     descriptor: bigint,
-    shift: number,
-    fault: (event: WalkFault['event'], ...rules: RuleId[]) => WalkFault[],
+    indexBits: number,
+    fault: Raise,
+    group: Leaf['group'] = 'none',
   ): (Leaf | WalkFault)[] {
-    const { level } = path;
-    const global = !flag(descriptor, 11);
+    const { level } = reading;
+    const { regime } = step;
+    const shift = levelShift(regime.granule, level);
+    const stage1 = regime.stage === 1;
+    const global = stage1 && !flag(descriptor, 11);
     const base = field(descriptor, 47, shift) << BigInt(shift);
-    const rules: RuleId[] = [(['WALK-090', 'WALK-088', 'WALK-089', 'WALK-086'] as const)[level] ?? 'WALK-086'];
-    rules.push('WALK-100');
+    const rules: RuleId[] = [leafRule(regime.granule, level), 'WALK-100'];
     if (level < 3 && field(descriptor, shift - 1, 17) !== 0n) rules.push('WALK-101');
-    if ((base & ~ones(step.ips)) !== 0n) {
-      const size: RuleId[] = ['WALK-025'];
-      if (step.ips < this.#features.oas) size.push('WALK-027');
-      if (!flag(descriptor, 10)) size.push('EVT-196');
-      return fault('F_ADDR_SIZE', ...size);
-    }
-    if (step.ips >= 48) rules.push('WALK-028');
+    if (regime.granule === 14 && level === 3 && field(descriptor, 13, 12) !== 0n) rules.push('WALK-102');
+    if ((base & ~ones(regime.outputBits)) !== 0n) return fault('F_ADDR_SIZE', ...this.#sizeRules(step, descriptor));
+    const faults = this.#reservedHigh(step, descriptor, fault);
+    if (stage1 && regime.outputBits >= 48) rules.push('WALK-028');
     if (field(descriptor, 49, 48) !== 0n) rules.push('WALK-107');
     const accessed = flag(descriptor, 10);
-    if (!accessed && !step.root.cd.affd) {
-      return fault('F_ACCESS', 'HTTU-001', ...(level < 3 ? (['HTTU-008'] as const) : []));
+    if (!accessed && !regime.affd) {
+      const both: RuleId[] = level < 3 ? ['HTTU-008'] : [];
+      return fault('F_ACCESS', stage1 ? 'HTTU-001' : 'STE-234', ...both);
     }
-    if (!accessed) rules.push('HTTU-002', ...(path.until === FOREVER ? [] : (['CACHE-065'] as const)));
-    if (field(descriptor, 58, 55) !== 0n || flag(descriptor, 63)) rules.push('WALK-109');
-    if (flag(descriptor, 50)) rules.push('WALK-112');
-    if (flag(descriptor, 5) || flag(descriptor, 63)) rules.push('SEC-037');
+    if (!accessed)
+      rules.push(stage1 ? 'HTTU-002' : 'STE-235', ...(reading.until === FOREVER ? [] : (['CACHE-065'] as const)));
+    if (stage1 && (field(descriptor, 58, 55) !== 0n || flag(descriptor, 63))) rules.push('WALK-109');
+    if (!stage1 && field(descriptor, 63, 60) !== 0n) rules.push('WALK-110');
+    if (stage1 && flag(descriptor, 50)) rules.push('WALK-112');
+    if (stage1 && (flag(descriptor, 5) || flag(descriptor, 63))) rules.push('SEC-037');
     if (level < 3 && flag(descriptor, 16) && this.#features.bbml >= 1) rules.push('WALK-114');
-    if (step.globalOnly && !global) return [];
-    if (flag(descriptor, 52) && !this.#contiguous(step, path, descriptor, shift)) {
-      this.unknown = 'a Contiguous group whose members differ';
+    if (step.globalOnly === true && !global) return [];
+    if (flag(descriptor, 52)) faults.push(...this.#groupRules(step, level, indexBits, base, rules, fault));
+    const contiguous = flag(descriptor, 52) && contiguousMembers(regime.granule, level) !== undefined;
+    const entry = this.#entry(step, { table: false, global, level, contiguous });
+    const survival = this.#survives(step, entry, reading.until, reading.parts, reading.since);
+    const live = reading.until === FOREVER && reading.parts.length === 0;
+    if (!live && !survival.alive) {
+      this.forgotten.push(...survival.horizon.rules);
+      if (step.dead !== true) return [];
     }
-    const horizon = this.#horizon(step, { table: false, global, level, shift });
-    if (path.until !== FOREVER && path.until < horizon.time) {
-      this.forgotten.push(...horizon.rules);
-      return [];
-    }
-    if (path.until !== FOREVER) {
-      rules.push('CACHE-061', ...horizon.spared);
+    if (!live) {
+      rules.push('CACHE-061', ...survival.horizon.spared);
       if (this.#state.tables.length > 1) rules.push('CACHE-068');
     }
-    rules.push('WALK-113');
-    if (step.globalOnly) rules.push('TLBI-146');
-    const offset = field(step.va, shift - 1, 0);
+    if (stage1) rules.push('WALK-113');
+    if (step.globalOnly === true) rules.push('TLBI-146');
     return [
+      ...faults,
       {
         kind: 'leaf',
         descriptor,
         level,
         log2Bytes: shift,
-        outputAddress: base | offset,
-        limits: path.limits,
-        root: step.root,
-        readable: path.readable,
-        stale: path.stale || path.until !== FOREVER,
-        rules: [...rules, ...path.rules],
+        outputAddress: base | field(step.input, shift - 1, 0),
+        limits: reading.limits,
+        readable: reading.readable,
+        stale: reading.stale || !live || group !== 'none',
+        entry,
+        since: reading.since,
+        until: reading.until,
+        parts: reading.parts,
+        alive: live || survival.alive,
+        group,
+        rules: [...rules, ...reading.rules],
       },
     ];
   }
 
-  /** Whether all members of a Contiguous group are, and have been, what the group's one entry would say (D8.7.1). */
-  #contiguous(step: Step, path: Path, descriptor: bigint, shift: number): boolean {
-    const own = field(step.va, shift + 3, shift);
-    const address = path.address - own * 8n;
-    for (let member = 0n; member < 16n; member++) {
-      const expected = descriptor + ((member - own) << BigInt(shift));
-      const history = this.#memory.held(address + member * 8n, path.since);
-      if (history.some((held) => (step.root.cd.endi ? swap(held.value) : held.value) !== expected)) return false;
-    }
-    return true;
+  #sizeRules(step: Step, descriptor: bigint): RuleId[] {
+    if (step.regime.stage === 2) return ['WALK-029'];
+    const size: RuleId[] = ['WALK-025'];
+    if (step.regime.outputBits < this.#features.oas) size.push('WALK-027');
+    if (!flag(descriptor, 10)) size.push('EVT-196');
+    return size;
   }
 
-  #horizon(step: Step, entry: { table: boolean; global: boolean; level: number; shift: number }): Horizon {
-    if (step.horizonSince !== undefined) return { time: step.horizonSince, rules: [], spared: [] };
-    const va = canonical(step.va);
-    const first = alignDown(va, entry.shift);
-    return tlbHorizon(this.#state.invalidations, {
-      asid: step.root.cd.asid,
-      global: entry.global,
-      table: entry.table,
-      level: entry.level,
+  /** What the Contiguous bit of a leaf adds: its group may not fit into the input range (D8.7.1.3). */
+  #groupRules(step: Step, level: number, indexBits: number, base: bigint, rules: RuleId[], fault: Raise): WalkFault[] {
+    const { regime } = step;
+    const members = contiguousMembers(regime.granule, level);
+    if (members === undefined) return [];
+    const size = levelShift(regime.granule, level) + Math.log2(members);
+    if (((base >> BigInt(size)) + 1n) << BigInt(size) > ones(regime.outputBits) + 1n) rules.push('WALK-119');
+    if (2 ** indexBits >= members) return [];
+    return fault('F_TRANSLATION', 'WALK-121').map((raised) => ({ ...raised, unpredictable: true }));
+  }
+
+  /** What a Contiguous neighbour in the same group may make of this address, where it differs from its own entry (D8.7.1). */
+  #neighbours(
+    step: Step,
+    reading: Reading,
+    history: readonly Held[],
+    found: readonly (Leaf | WalkFault)[],
+    indexBits: number,
+  ): (Leaf | WalkFault)[] {
+    const { granule } = step.regime;
+    const members = contiguousMembers(granule, reading.level);
+    if (members === undefined || step.horizonSince !== undefined) return [];
+    const shift = BigInt(levelShift(granule, reading.level));
+    const index = (reading.address >> 3n) % BigInt(members);
+    const own = history.at(-1);
+    const current = own === undefined ? 0n : this.#order(step, own.value);
+    if (reading.level < 3 && (current & 3n) === 3n) return [];
+    const result: (Leaf | WalkFault)[] = [];
+    const valid = (descriptor: bigint): boolean =>
+      (descriptor & 3n) === (reading.level === 3 ? 3n : 1n) &&
+      (reading.level === 3 || blockAllowed(granule, reading.level));
+    const unmarked = valid(current) && !flag(current, 52);
+    for (let member = 0n; member < BigInt(members); member++) {
+      const address = reading.address + (member - index) * 8n;
+      if (!this.#memory.touched(address)) continue;
+      for (const held of member === index ? history : this.#memory.held(address, reading.since)) {
+        const descriptor = this.#order(step, held.value);
+        if (!valid(descriptor) || !flag(descriptor, 52) || !this.#seen(held, reading.since)) continue;
+        const same = descriptor + ((index - member) << shift);
+        if (same === current && (member !== index || aligned(descriptor, member, members, shift))) continue;
+        if (!aligned(descriptor, member, members, shift)) {
+          this.unknown = 'a Contiguous group whose output is not aligned';
+          continue;
+        }
+        if (member === index) continue;
+        if (unmarked && this.#features.bbml === 0) this.unknown = 'a Contiguous bit that differs within its group';
+        const value: Reading = {
+          ...reading,
+          until: Math.min(reading.until, held.to),
+          since: Math.max(reading.since, held.from),
+          stale: true,
+          readable: false,
+          faults: false,
+          rules: [
+            ...(valid(current) ? (['WALK-120'] as const) : (['WALK-122'] as const)),
+            'WALK-117',
+            'CACHE-079',
+            ...reading.rules,
+          ],
+        };
+        const conflicts = unmarked && this.#features.bbml < 2;
+        const group: Leaf['group'] = conflicts ? 'conflicting' : 'consistent';
+        result.push(...this.#leaf(step, value, same, indexBits, () => [], group));
+      }
+    }
+    if (result.length === 0) {
+      const consistent = found.some((hit) => hit.kind === 'leaf' && flag(hit.descriptor, 52));
+      if (consistent) return [];
+    }
+    return distinctLeaves(result);
+  }
+
+  #entry(step: Step, of: { table: boolean; global: boolean; level: number; contiguous?: boolean }): TlbEntry {
+    const { regime } = step;
+    const input = regime.stage === 1 ? canonical(step.input) : step.input;
+    const shift = BigInt(levelShift(regime.granule, of.level));
+    const first = (input >> shift) << shift;
+    return {
+      by: regime.stage === 1 ? 'VA' : 'IPA',
+      vmid: regime.vmid,
+      asid: regime.asid,
+      global: of.global,
+      table: of.table,
+      level: of.level,
+      granule: regime.granule,
+      combined: regime.nested,
+      contiguous: of.contiguous === true,
       first,
-      last: first + ones(entry.shift),
-    });
+      last: first + (1n << shift) - 1n,
+    };
+  }
+
+  #survives(step: Step, entry: TlbEntry, until: number, parts: readonly Part[], since: number): Survival {
+    if (step.horizonSince === undefined) return survives(this.#state.invalidations, entry, until, parts, since);
+    const horizon: Horizon = { time: step.horizonSince, rules: [], spared: [] };
+    return { alive: until >= step.horizonSince && parts.length === 0, horizon };
+  }
+
+  /** A descriptor that faulted before was not remembered: its correction counts at once. */
+  #corrected(step: Step, history: readonly Held[], descriptor: bigint): RuleId[] {
+    const rules: RuleId[] = [];
+    const before = history.filter((held) => held.to !== FOREVER).map((held) => this.#order(step, held.value));
+    if (flag(descriptor, 0) && before.some((old) => !flag(old, 0))) rules.push('CACHE-063', 'CACHE-058');
+    if (flag(descriptor, 10) && before.some((old) => flag(old, 0) && !flag(old, 10))) rules.push('CACHE-064');
+    const aborts = (value: bigint): boolean =>
+      (value & 3n) === 3n && this.#memory.backing(field(value, 47, 12) << 12n) === 'hole';
+    if (!aborts(descriptor) && before.some(aborts)) rules.push('CACHE-059');
+    return rules;
   }
 }
 
-/** A descriptor that faulted before was not remembered: its correction counts at once. */
-function corrected(history: readonly { value: bigint; to: number }[], descriptor: bigint): RuleId[] {
-  const rules: RuleId[] = [];
-  const before = history.filter((held) => held.to !== FOREVER);
-  if (flag(descriptor, 0) && before.some((held) => !flag(held.value, 0))) rules.push('CACHE-063', 'CACHE-058');
-  if (flag(descriptor, 10) && before.some((held) => flag(held.value, 0) && !flag(held.value, 10)))
-    rules.push('CACHE-064');
-  return rules;
+type Raise = (event: WalkFault['event'], ...rules: RuleId[]) => WalkFault[];
+
+/** Whether the group that a Contiguous member belongs to has an output range aligned to its size. */
+function aligned(descriptor: bigint, member: bigint, members: number, shift: bigint): boolean {
+  const output = field(descriptor, 47, Number(shift));
+  return output % BigInt(members) === member;
+}
+
+function distinctLeaves(hits: readonly (Leaf | WalkFault)[]): (Leaf | WalkFault)[] {
+  const seen = new Set<string>();
+  return hits.filter((hit) => {
+    const key = hit.kind === 'leaf' ? `${hit.descriptor}:${hit.until}:${hit.since}` : hit.event;
+    const first = !seen.has(key);
+    seen.add(key);
+    return first;
+  });
+}
+
+/** The VA as TLB entries know it: bits [63:56] are copies of VA[55] when the half ignores them. */
+export function canonical(va: bigint): bigint {
+  return flag(va, 55) ? va | (ones(8) << 56n) : va & ones(56);
 }
 
 function tighten(limits: TableLimits, descriptor: bigint): TableLimits {
@@ -414,7 +597,7 @@ function tighten(limits: TableLimits, descriptor: bigint): TableLimits {
   };
 }
 
-/** A big-endian table's descriptor (CD.ENDI). */
+/** A big-endian table's descriptor (CD.ENDI, STE.S2ENDI). */
 function swap(value: bigint): bigint {
   let result = 0n;
   for (let i = 0n; i < VA_BITS; i += 8n) result |= ((value >> i) & 0xffn) << (VA_BITS - 8n - i);

@@ -28,6 +28,11 @@ const GUARDED: readonly (readonly [RegisterName, bigint, bigint])[] = [
   ['EVENTQ_PROD', EVENTQEN, 0n],
 ];
 
+function guarded(world: World): readonly [name: RegisterName, guard: bigint, usual: bigint] {
+  const [name, guard, usual] = world.draw.pick(GUARDED);
+  return [name, guard, name === 'STRTAB_BASE_CFG' ? world.strtabConfig : usual];
+}
+
 export function guards(world: World): void {
   const { draw } = world;
   const [client] = openWorld(world, { streams: 1, pages: 1 });
@@ -71,7 +76,7 @@ function writeWhileOn(world: World): void {
 function writeWhileOff(world: World, client: Client): void {
   const { draw } = world;
   const on = world.cr0;
-  const [name, guard, usual] = draw.pick(GUARDED);
+  const [name, guard, usual] = guarded(world);
   const off = draw.chance(60) ? on & ~guard : on & ~(SMMUEN | CMDQEN | EVENTQEN);
   world.enable(off);
   world.write(name, anyValue(world, name));
@@ -97,7 +102,7 @@ function writeWhileOff(world: World, client: Client): void {
 function writeInTransition(world: World): void {
   const { draw } = world;
   const on = world.cr0;
-  const [name, guard, usual] = draw.pick(GUARDED);
+  const [name, guard, usual] = guarded(world);
   const place = REGISTERS[name];
   const to = draw.chance(50) ? on & ~guard : on;
   if (to === on) world.enable(on & ~guard);

@@ -5,7 +5,8 @@ import { batches, commands } from './commands.ts';
 import { contextFaults, faultControlsChange, oddFromTheStart } from './context-faults.ts';
 import { disabled, enableSteps } from './disabled.ts';
 import { eventOverflow, eventQueueElsewhere, eventQueueOff, interrupts, repeatedFaults } from './event-queue.ts';
-import { contiguous, geometry } from './geometry.ts';
+import { contiguous } from './contiguous.ts';
+import { geometry } from './geometry.ts';
 import { guards } from './guards.ts';
 import { permissions } from './permissions.ts';
 import { afterReset, registersIdle, registersRunning } from './registers.ts';
@@ -14,6 +15,9 @@ import { addressSpaces, staleTables } from './stale-tables.ts';
 import { sharedStructures, streamFaults } from './stream-faults.ts';
 import { streamRange, streamTableMoves } from './stream-table.ts';
 import { bigEndian, walkFaults } from './walk-faults.ts';
+import { OWN_SHAPE } from './shape.ts';
+import type { Suits } from './shape.ts';
+import type { Target } from './target.ts';
 import type { World } from './world.ts';
 
 export interface Theme {
@@ -22,24 +26,33 @@ export interface Theme {
   readonly story: (world: World) => void;
   /** Which asides fit: any, only those that leave queues and events alone, or none. */
   readonly asides: 'any' | 'quiet' | 'none';
+  /** Which parts of the world's shape suit it (shape.ts); all of them when not given. */
+  readonly suits?: Suits;
+  /** Whether it has anything to tell of a target; every target when not given. */
+  readonly needs?: (target: Target) => boolean;
 }
 
+/** What the story says of CDs or of stage 1 leaves would mean nothing without stage 1. */
+const STAGE1: Suits = { only: false };
+/** The Stream table is this story's own. */
+const LINEAR: Suits = { split: false };
+
 export const THEMES: readonly Theme[] = [
-  { name: 'geometry', weight: 10, story: geometry, asides: 'any' },
-  { name: 'contiguous', weight: 3, story: contiguous, asides: 'quiet' },
-  { name: 'permissions', weight: 12, story: permissions, asides: 'any' },
+  { name: 'geometry', weight: 10, story: geometry, asides: 'any', suits: OWN_SHAPE },
+  { name: 'contiguous', weight: 3, story: contiguous, asides: 'quiet', suits: STAGE1 },
+  { name: 'permissions', weight: 12, story: permissions, asides: 'any', suits: STAGE1 },
   { name: 'walk-faults', weight: 12, story: walkFaults, asides: 'any' },
-  { name: 'big-endian', weight: 2, story: bigEndian, asides: 'quiet' },
-  { name: 'context-faults', weight: 8, story: contextFaults, asides: 'any' },
-  { name: 'odd-from-the-start', weight: 7, story: oddFromTheStart, asides: 'quiet' },
-  { name: 'fault-controls', weight: 3, story: faultControlsChange, asides: 'any' },
+  { name: 'big-endian', weight: 2, story: bigEndian, asides: 'quiet', suits: STAGE1 },
+  { name: 'context-faults', weight: 8, story: contextFaults, asides: 'any', suits: STAGE1 },
+  { name: 'odd-from-the-start', weight: 7, story: oddFromTheStart, asides: 'quiet', suits: STAGE1 },
+  { name: 'fault-controls', weight: 3, story: faultControlsChange, asides: 'any', suits: STAGE1 },
   { name: 'stream-faults', weight: 10, story: streamFaults, asides: 'any' },
   { name: 'shared-structures', weight: 4, story: sharedStructures, asides: 'quiet' },
   { name: 'stale-tables', weight: 9, story: staleTables, asides: 'any' },
-  { name: 'address-spaces', weight: 6, story: addressSpaces, asides: 'quiet' },
+  { name: 'address-spaces', weight: 6, story: addressSpaces, asides: 'quiet', suits: STAGE1 },
   { name: 'stale-config', weight: 7, story: staleConfig, asides: 'any' },
   { name: 'across-disable', weight: 4, story: acrossDisable, asides: 'quiet' },
-  { name: 'late-structures', weight: 3, story: lateStructures, asides: 'quiet' },
+  { name: 'late-structures', weight: 3, story: lateStructures, asides: 'quiet', suits: STAGE1 },
   { name: 'commands', weight: 7, story: commands, asides: 'any' },
   { name: 'batches', weight: 4, story: batches, asides: 'quiet' },
   { name: 'command-errors', weight: 9, story: commandErrors, asides: 'any' },
@@ -60,6 +73,6 @@ export const THEMES: readonly Theme[] = [
   { name: 'guards', weight: 7, story: guards, asides: 'quiet' },
   { name: 'disabled', weight: 6, story: disabled, asides: 'quiet' },
   { name: 'enable-steps', weight: 3, story: enableSteps, asides: 'quiet' },
-  { name: 'stream-range', weight: 5, story: streamRange, asides: 'any' },
-  { name: 'stream-table-moves', weight: 5, story: streamTableMoves, asides: 'quiet' },
+  { name: 'stream-range', weight: 5, story: streamRange, asides: 'any', suits: LINEAR },
+  { name: 'stream-table-moves', weight: 5, story: streamTableMoves, asides: 'quiet', suits: LINEAR },
 ];
