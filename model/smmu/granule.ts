@@ -13,8 +13,9 @@ export interface Granule {
   readonly stride: number;
   /** The lowest level that may hold a block. */
   readonly firstBlockLevel: number;
-  /** By level: log2 of the bytes that a descriptor there covers. */
+  /** By level: log2 of the bytes that a descriptor there covers, and the bytes. */
   readonly shift: readonly number[];
+  readonly size: readonly number[];
   /** By level: the kind of TLB entry that a leaf or a Table descriptor there makes; -1 where there is none. */
   readonly leafKind: readonly number[];
   readonly tableKind: readonly number[];
@@ -28,6 +29,9 @@ export const KINDS = 15;
 export const KIND_SHIFT: readonly number[] = [12, 14, 16, 21, 25, 29, 30, 21, 30, 39, 25, 36, 47, 29, 42];
 export const KIND_TG: readonly number[] = [1, 2, 3, 1, 2, 3, 1, 1, 1, 1, 2, 2, 2, 3, 3];
 export const KIND_LEVEL: readonly number[] = [3, 3, 3, 2, 2, 2, 1, 2, 1, 0, 2, 1, 0, 2, 1];
+
+/** By kind of leaf: which bits of an address lie inside it. `&` takes the low 32 bits of any address below 2^53, and is faster than `%`. */
+export const OFFSET_MASK: readonly number[] = KIND_SHIFT.slice(0, LEAF_KINDS).map((shift) => 2 ** shift - 1);
 
 const GRANULE_4KB: Granule = granule(1, 12, 1);
 const GRANULE_16KB: Granule = granule(2, 14, 2);
@@ -50,6 +54,7 @@ function granule(tg: number, bits: number, firstBlockLevel: number): Granule {
     stride,
     firstBlockLevel,
     shift: levels.map((level) => bits + stride * (3 - level)),
+    size: levels.map((level) => 2 ** (bits + stride * (3 - level))),
     leafKind: levels.map(kindAt(0, LEAF_KINDS)),
     tableKind: levels.map(kindAt(LEAF_KINDS, KINDS)),
   };

@@ -6,7 +6,7 @@
 import type { Memory } from '../bus/memory.ts';
 import { Descriptor, INVALID, LEAF } from './descriptor.ts';
 import { F_ACCESS, F_ADDR_SIZE, F_TRANSLATION, F_WALK_EABT, NONE } from './events.ts';
-import { KIND_SHIFT } from './granule.ts';
+import { OFFSET_MASK } from './granule.ts';
 import { stage2PermissionsOf } from './permissions.ts';
 import type { Stage2Config } from './stage2-config.ts';
 import type { Tlb } from './tlb.ts';
@@ -40,7 +40,7 @@ export class Stage2Walker {
   /** Translates an IPA below 2^48: returns NONE with the result in the fields above, or the event. */
   translate(config: Stage2Config, ipaSpace: number, ipa: number): number {
     if (ipa >= config.ipaLimit) return F_TRANSLATION;
-    const high = Math.floor(ipa / 2 ** 32);
+    const high = (ipa / 0x1_0000_0000) | 0;
     const low = ipa | 0;
     const slot = this.#tlb.lookupIpa(high, low, ipaSpace);
     if (slot < 0) return this.#walk(config, ipaSpace, ipa, high, low);
@@ -53,7 +53,7 @@ export class Stage2Walker {
 
   /** Of the last translation: the physical address of an IPA inside its leaf. */
   outputOf(ipa: number): number {
-    return this.outputBase + (ipa % 2 ** KIND_SHIFT[this.kind]!);
+    return this.outputBase + (ipa & OFFSET_MASK[this.kind]!);
   }
 
   #walk(config: Stage2Config, ipaSpace: number, ipa: number, high: number, low: number): number {
@@ -73,7 +73,7 @@ export class Stage2Walker {
     const firstLevel = level;
 
     for (; ; level++) {
-      const index = Math.floor(ipa / 2 ** granule.shift[level]!) & (2 ** indexBits - 1);
+      const index = Math.floor(ipa / granule.size[level]!) & ((1 << indexBits) - 1);
       this.fetchAddress = table + 8 * index;
       if (!descriptor.fetch(this.fetchAddress, config.bigEndian)) return F_WALK_EABT;
       const kind = descriptor.kindAt(level, granule);

@@ -11,7 +11,7 @@ import type { ConfigCache, ConfigEntry, Context } from './config-cache.ts';
 import type { EventQueue } from './event-queue.ts';
 import * as events from './events.ts';
 import type { Features } from './features.ts';
-import { KIND_SHIFT } from './granule.ts';
+import { OFFSET_MASK } from './granule.ts';
 import { toAddress } from './layout.ts';
 import { NESTED, permitted, permittedAtStage2 } from './permissions.ts';
 import { GBPA_ABORT } from './register-map.ts';
@@ -32,8 +32,6 @@ const VA_55 = 1 << 23;
 /** PRIVCFG and INSTCFG (5.2): 0b10 forces 0, 0b11 forces 1, else the incoming attribute. */
 const FORCE_0 = 0b10;
 const FORCE_1 = 0b11;
-/** Input address bits that pass through a leaf, by its kind. */
-const OFFSET_MASK: readonly number[] = KIND_SHIFT.map((shift) => 2 ** Math.min(shift, 31) - 1);
 
 /** The index of no CD: stage 1 is bypassed. */
 const NO_CD = -1;

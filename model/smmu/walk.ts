@@ -11,7 +11,8 @@ import type { Cd, VaRange } from './cd.ts';
 import { Descriptor, INVALID, LEAF } from './descriptor.ts';
 import { CLASS_IN, CLASS_TT, F_ACCESS, F_ADDR_SIZE, F_PERMISSION, F_TRANSLATION, F_WALK_EABT, NONE } from './events.ts';
 import type { FaultSource } from './events.ts';
-import { KIND_SHIFT } from './granule.ts';
+import { OFFSET_MASK } from './granule.ts';
+import { toAddress } from './layout.ts';
 import { hierarchyOf, NESTED, permissionsOf, walkPermittedAtStage2 } from './permissions.ts';
 import type { Stage2Config } from './stage2-config.ts';
 import type { Stage2Walker } from './stage2-walk.ts';
@@ -78,10 +79,10 @@ export class Walker {
     }
     const firstLevel = level;
     // VA[47:0], the most that a table resolves.
-    const va = (high & 0xffff) * 2 ** 32 + (low >>> 0);
+    const va = toAddress(high & 0xffff, low);
 
     for (; ; level++) {
-      const index = Math.floor(va / 2 ** granule.shift[level]!) & (2 ** indexBits - 1);
+      const index = Math.floor(va / granule.size[level]!) & ((1 << indexBits) - 1);
       const event = this.#fetch(cd, regime, table + 8 * index);
       if (event !== NONE) return event;
       const kind = descriptor.kindAt(level, granule);
@@ -118,13 +119,13 @@ export class Walker {
    */
   combine(stage2: Stage2Config, regime: Regime, high: number, low: number): number {
     const leafKind = this.kind;
-    const ipa = this.outputBase + ((low >>> 0) % 2 ** KIND_SHIFT[leafKind]!);
+    const ipa = this.outputBase + (low & OFFSET_MASK[leafKind]!);
     this.#fault.ipa = ipa;
     const event = this.#stage2.translate(stage2, regime.ipaSpace, ipa);
     if (event !== NONE) return this.#stage2Fault(event, CLASS_IN);
     // Kinds are numbered by size.
     this.kind = Math.min(leafKind, this.#stage2.kind);
-    const offset = ipa % 2 ** KIND_SHIFT[this.kind]!;
+    const offset = ipa & OFFSET_MASK[this.kind]!;
     this.outputBase = this.#stage2.outputOf(ipa) - offset;
     this.permissions |= this.#stage2.permissions | NESTED;
     if (this.#cacheable && this.#stage2.cacheable) {
