@@ -257,7 +257,7 @@ function byAddress(
   rules: RuleId[],
 ): CommandOption[] {
   const byIpa = target.stage === 'IPA';
-  const address = byIpa ? field(word1, 51, 12) << 12n : (word1 >> 12n) << 12n;
+  const address = byIpa ? field(word1, 55, 12) << 12n : (word1 >> 12n) << 12n;
   const leaf = flag(word1, 0);
   const tg = f.ril ? small(word1, 11, 10) : 0;
   const top = field(address, 63, 48);
@@ -362,7 +362,8 @@ function definedBits(opcode: number, f: Features, ranged: boolean): readonly [bi
     case 0x28:
       return [op | vmid, 0n];
     case 0x2a:
-      return [op | vmid | ranges, span(51, 12) | hints | 1n];
+      // Physical and intermediate physical addresses grew with the versions.
+      return [op | vmid | ranges, span(f.minor >= 4 ? 55 : f.minor === 0 ? 47 : 51, 12) | hints | 1n];
     case 0x30:
       return [op, 0n];
     case 0x46:

@@ -16,7 +16,10 @@ import { transactionOutcomes } from './transaction.ts';
 import type { Difference } from './verdict.ts';
 
 /** Rules by which a TLB invalidation leaves an entry alone, and by which a configuration one does. */
-const SPARED_BY_TLBI: readonly RuleId[] = ['TLBI-037', 'TLBI-042', 'TLBI-046', 'TLBI-047', 'TLBI-050', 'TLBI-111'];
+const SPARED_BY_TLBI: readonly RuleId[] = [
+  ...(['TLBI-034', 'TLBI-035', 'TLBI-037', 'TLBI-042', 'TLBI-046', 'TLBI-047', 'TLBI-050'] as const),
+  ...(['TLBI-063', 'TLBI-066', 'TLBI-069', 'TLBI-110', 'TLBI-111'] as const),
+];
 const SPARED_BY_CFGI: readonly RuleId[] = ['CFGI-023', 'CFGI-031', 'CFGI-041', 'CFGI-044'];
 
 type DmaAction = Extract<Action, { op: 'dma-read' | 'dma-write' }>;

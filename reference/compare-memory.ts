@@ -62,7 +62,8 @@ function compareWords(state: State, memory: Memory, f: Features, words: Words): 
     if (!state.overlay.has(word)) memory.narrow(word, value, mask);
     else if (matching.length < contents.length) state.put(word, matching);
     for (const content of matching) rules.push(...content.rules);
-    if (memory.walked(word)) rules.push('HTTU-065');
+    if (memory.walked(word))
+      rules.push('HTTU-065', ...((value & mask & (1n << 10n)) === 0n ? [] : (['HTTU-016'] as const)));
     if (inCommandQueue(state, f, word)) rules.push('CMDQ-088');
   }
   return { rules };

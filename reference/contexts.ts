@@ -5,7 +5,7 @@
  * tags left behind since the last invalidation of everything with that tag.
  */
 import { type Cd, judgeCd } from './cd.ts';
-import { CD_WORDS_OF_A_CONTEXT, fetchCd, type Locate } from './cd-table.ts';
+import { CD_WORDS_OF_A_CONTEXT, fetchCd, type Locate, writtenCds } from './cd-table.ts';
 import type { Features } from './features.ts';
 import { allTlbHorizon, configHorizon, type Invalidation, stillUsed } from './invalidations.ts';
 import { FOREVER, type Memory } from './memory.ts';
@@ -56,8 +56,7 @@ export class Contexts {
     const all = allTlbHorizon(this.#state.invalidations, 'VA', vmid);
     for (const streamId of this.#writtenStreams()) {
       for (const nested of this.#f.s2p ? [false, true] : [false]) {
-        for (const cd of this.#cds(streamId, vmid, nested, all)) {
-          const until = stillUsed(this.#state.invalidations, streamId, cd.until);
+        for (const { cd, until } of this.#cds(streamId, vmid, nested, all)) {
           const key = contextKey(cd.structure, nested);
           const same = contexts.get(`${streamId}:${key}`);
           const root: Root = {
@@ -95,6 +94,22 @@ export class Contexts {
     const translator = new Stage2(this.#state, this.#memory, this.#f, roots, this.#horizon);
     this.#translators.set(`${vmid}:${ownKey}`, translator);
     return translator;
+  }
+
+  /** Rules that show when entries of other VMIDs are left alone: of this stream as it was, or of other streams (3.17). */
+  otherVmids(streamId: number, vmid: number): RuleId[] {
+    if (!this.#f.s2p || this.#horizon !== undefined) return [];
+    const rules = new Set<RuleId>();
+    for (const other of this.#writtenStreams()) {
+      for (const { structure } of this.#stes(other, -1)) {
+        const judged = judgeSte(structure, this.#f);
+        if (judged === 'outside' || judged.kind === 'illegal' || judged.kind === 'abort' || judged.kind === 'bypass')
+          continue;
+        const tag = judged.kind === 'stage 1' ? judged.vmid : judged.stage2.vmid;
+        if (tag !== vmid) rules.add(other === streamId ? 'CACHE-036' : 'TLBI-138');
+      }
+    }
+    return [...rules];
   }
 
   /** What the stage 2 translations so far have shown to be forgotten, and what the scenario leaves open. */
@@ -151,9 +166,8 @@ export class Contexts {
     return result;
   }
 
-  /** Every legal CD that a stream could have used at any time, with or without stage 2. */
-  #cds(streamId: number, vmid: number, nested: boolean, all: number): Fetched<Cd>[] {
-    const since = configHorizon(this.#before(all), streamId, 'CD').time;
+  /** Every legal CD that a stream or a substream could have used at any time, with or without stage 2, and until when. */
+  #cds(streamId: number, vmid: number, nested: boolean, all: number): { cd: Fetched<Cd>; until: number }[] {
     const stes = this.#stes(streamId, all).filter((ste) => {
       const judged = judgeSte(ste.structure, this.#f);
       if (judged === 'outside') return false;
@@ -162,9 +176,15 @@ export class Contexts {
     });
     if (stes.length === 0) return [];
     const locate: Locate | undefined = nested ? (_, ipa) => this.translator(vmid).locate(ipa, 'CD') : undefined;
-    return fetchCd(this.#state, this.#memory, streamId, stes, this.#f, since, locate).seen.filter((cd) => {
-      const judged = judgeCd(cd.structure, this.#f, false);
-      return judged !== 'outside' && judged.illegal === undefined;
+    return [...writtenCds(this.#memory, this.#f, stes, locate)].flatMap((index) => {
+      const structure = { of: 'CD', substreamId: index } as const;
+      const context = configHorizon(this.#before(all), streamId, structure).time;
+      const { seen } = fetchCd(this.#state, this.#memory, this.#f, { streamId, index, stes, context, locate });
+      const legal = seen.filter((cd) => {
+        const judged = judgeCd(cd.structure, this.#f, false);
+        return judged !== 'outside' && judged.illegal === undefined;
+      });
+      return legal.map((cd) => ({ cd, until: stillUsed(this.#state.invalidations, streamId, cd.until, structure) }));
     });
   }
 }

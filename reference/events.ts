@@ -11,6 +11,7 @@ export type EventName =
   | 'C_BAD_STREAMID'
   | 'F_STE_FETCH'
   | 'C_BAD_STE'
+  | 'F_STREAM_DISABLED'
   | 'C_BAD_SUBSTREAMID'
   | 'F_CD_FETCH'
   | 'C_BAD_CD'
@@ -26,6 +27,7 @@ const NUMBER: Readonly<Record<EventName, bigint>> = {
   C_BAD_STREAMID: 0x02n,
   F_STE_FETCH: 0x03n,
   C_BAD_STE: 0x04n,
+  F_STREAM_DISABLED: 0x06n,
   C_BAD_SUBSTREAMID: 0x08n,
   F_CD_FETCH: 0x09n,
   C_BAD_CD: 0x0an,
@@ -43,6 +45,7 @@ const LAYOUT_RULE: Readonly<Record<EventName, RuleId>> = {
   C_BAD_STREAMID: 'EVT-066',
   F_STE_FETCH: 'EVT-072',
   C_BAD_STE: 'EVT-079',
+  F_STREAM_DISABLED: 'EVT-087',
   C_BAD_SUBSTREAMID: 'EVT-099',
   F_CD_FETCH: 'EVT-107',
   C_BAD_CD: 'EVT-112',
@@ -128,8 +131,11 @@ export function eventRecord(
   words[0] = NUMBER[name] | (BigInt(source.streamId) << 32n);
   if (name === 'C_BAD_SUBSTREAMID') {
     words[0] |= BigInt(source.substreamId ?? 0) << 12n;
+  } else if (name === 'F_STREAM_DISABLED') {
+    // Has neither SSV nor SubstreamID (7.3.7).
   } else if (source.substreamId !== undefined) {
     words[0] |= (1n << 11n) | (BigInt(source.substreamId) << 12n);
+    rules.push('EVT-007');
   } else {
     known[0] &= ~(ones(20) << 12n); // SubstreamID is UNKNOWN when SSV is 0
     rules.push('EVT-006');
@@ -185,6 +191,7 @@ export function eventRecord(
       break;
     case 'C_BAD_STREAMID':
     case 'C_BAD_STE':
+    case 'F_STREAM_DISABLED':
     case 'C_BAD_SUBSTREAMID':
     case 'C_BAD_CD':
       break;

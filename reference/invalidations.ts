@@ -211,7 +211,9 @@ export function survives(
     const [first] = reaching;
     if (first === undefined) continue;
     const both = reaching.some(({ scope }) => scope.cache === 'tlb' && reachesTlb(scope, entry).reached);
-    if (both || (first.completedAt ?? first.time) < Math.max(last.time, since)) return dead(first.scope.rules);
+    if (both || (first.completedAt ?? first.time) < Math.max(last.time, since)) {
+      return dead([...first.scope.rules, 'TLBI-065']);
+    }
   }
   return { alive: true, horizon: last };
 }
@@ -342,4 +344,21 @@ export function invalidatedBetween(
       scope.cache === 'config' &&
       reachesConfig(scope, streamId, structure).reached,
   );
+}
+
+/** Whether every structure and every translation has been invalidated by commands consumed after an action, and completed. */
+export function allInvalidatedSince(invalidations: readonly Invalidation[], since: number): boolean {
+  const later = invalidations.filter(({ complete, time }) => complete && time > since);
+  const config = later.some(
+    ({ scope }) => scope.cache === 'config' && scope.ste && scope.first === 0 && scope.last === 0xffff_ffff,
+  );
+  const tlb = later.some(
+    ({ scope }) =>
+      scope.cache === 'tlb' &&
+      scope.stage === 'both' &&
+      scope.vmid === undefined &&
+      scope.asid === undefined &&
+      scope.range === undefined,
+  );
+  return config && tlb;
 }

@@ -18,7 +18,7 @@ import { takeInterrupts } from './interrupts.ts';
 import { Memory } from './memory.ts';
 import type { TransactionOutcome } from './outcomes.ts';
 import { type Environment } from './progress.ts';
-import { gbpaCases, resetState } from './reset.ts';
+import { gbpaCases, reset, resetState } from './reset.ts';
 import type { RuleId } from './rules/ids.ts';
 import { ruleRow } from './rules/registry.ts';
 import { advance, commit, cpuWrites, distinct, settle, STATES_MAX } from './state-set.ts';
@@ -35,7 +35,7 @@ export function judge(program: Program, trace: Trace, options: JudgeOptions = {}
   return new Judge(program, trace, options.explain ?? false).run();
 }
 
-/** A settle that is not simply done. */
+/** A settle or a reset that is not simply done. */
 const NOTHING_SEEN: Comparison = {
   ...everyState([], []),
   permitted: [{ outcome: 'done', rules: [] }],
@@ -161,7 +161,11 @@ class Judge {
   #compare(env: Environment, action: Action, observation: Observation): Comparison {
     switch (action.op) {
       case 'reset':
-        throw new Undetermined('a reset');
+        if (observation.outcome.kind !== 'done') return NOTHING_SEEN;
+        return everyState(
+          this.#states.map((state) => reset(state, this.#features, env.now)),
+          [],
+        );
       case 'settle':
         return observation.outcome.kind === 'done' ? everyState(this.#states, []) : NOTHING_SEEN;
       case 'write-memory':

@@ -12,8 +12,8 @@ import { FOREVER, type Memory } from './memory.ts';
 import { ABORT, type Outcomes } from './outcomes.ts';
 import { type Access, checkPermission } from './permissions.ts';
 import type { RuleId } from './rules/ids.ts';
-import { type Stage1Fault, type Stage1Leaf, walkStage1 } from './stage1.ts';
-import { because, checkStage2, type Stage2, type Stage2Leaf } from './stage2.ts';
+import { selectHalf, type Stage1Fault, type Stage1Leaf, walkStage1 } from './stage1.ts';
+import { because, checkStage2, conflictOf, type Stage2, type Stage2Leaf } from './stage2.ts';
 import type { State } from './state.ts';
 import type { Stage2Config } from './ste-stage2.ts';
 import { effectiveAccess, type Ste } from './ste.ts';
@@ -69,7 +69,8 @@ export class Lookup {
   /** An address that only stage 2 translates: Config 0b110, or stage 1 skipped (5.2). */
   lookUpStage2(ste: Fetched<Ste>, config: Stage2Config, common: readonly RuleId[]): void {
     const stage2 = this.stage2(ste, config);
-    const scene = this.#scene(ste, false, ['WALK-225', 'PERM-106', ...common], stage2);
+    const tags = this.#contexts.otherVmids(this.#out.transaction.streamId, config.vmid);
+    const scene = this.#scene(ste, false, ['WALK-225', 'PERM-106', ...tags, ...common], stage2);
     const { address } = this.#out.transaction;
     const { leaves, faults } = stage2.translate(address);
     for (const fault of faults) this.#stage2Fault(scene, undefined, because(fault, 'IN', address), ['EVT-026']);
@@ -105,6 +106,7 @@ export class Lookup {
     this.#out.unknown(walker.unknown);
     const legal = judgeCd(cd.structure, this.#f, ste.structure.s1Stalld);
     const rules: RuleId[] = [...common, ...(legal === 'outside' ? [] : legal.rules)];
+    rules.push(...this.#contexts.otherVmids(streamId, vmid), ...unusedTable(cd.structure, own, stage2, this.#out));
     if (contexts.some((context) => context.streamId !== streamId && context.key !== key))
       rules.push('CACHE-025', 'TLBI-137');
     if (
@@ -347,18 +349,8 @@ export class Lookup {
 
   /** Entries that disagree may be detected as a conflict (3.20.1, 3.21.1). */
   #conflict(scene: Scene, leaves: readonly Leaf[]): void {
-    // A Block with nT is not cached so that it could conflict at BBML 1 (3.21.1.2).
-    const cached = leaves.filter(
-      (leaf) =>
-        leaf.group !== 'consistent' &&
-        !(leaf.level < 3 && this.#f.bbml === 1 && ((leaf.descriptor >> 16n) & 1n) === 1n),
-    );
-    // Output address, memory type, shareability and nG may change only through break-before-make (3.21.1.1).
-    const outputs = new Set(cached.map((leaf) => `${leaf.outputAddress}:${leaf.descriptor & 0xb1cn}`));
-    const sizes = new Set(cached.map((leaf) => leaf.log2Bytes));
-    const conflicting = outputs.size > 1 || (sizes.size > 1 && this.#f.bbml < 2);
-    if (!conflicting) return;
-    const reason: RuleId = outputs.size > 1 ? 'CACHE-072' : 'CACHE-077';
+    const reason = conflictOf(leaves, this.#f) ?? scene.stage2?.conflict;
+    if (reason === undefined) return;
     this.#out.abortWith(
       'F_TLB_CONFLICT',
       true,
@@ -366,6 +358,14 @@ export class Lookup {
       { source: scene.source, mergeable: merging(scene.ste.structure), unpredictable: true },
     );
   }
+}
+
+/** A table base that the address does not select is not fetched, whatever stage 2 would say (D8.2). */
+function unusedTable(cd: Cd, own: Root, stage2: Stage2 | undefined, out: Outcomes): RuleId[] {
+  if (!own.nested || stage2 === undefined) return [];
+  const other = cd.halves[1 - selectHalf(cd, out.transaction.address).at];
+  if (other === undefined || other.epd) return [];
+  return stage2.unmapped(other.ttb) ? ['WALK-137'] : [];
 }
 
 /** STE.S2R, in its third 64-bit word. */

@@ -109,7 +109,8 @@ export class Outcomes {
       mergeable: options.mergeable,
       stage2: options.stage2,
     });
-    const config: RuleId[] = name.startsWith('C_') || name.endsWith('_FETCH') ? ['EVT-044'] : [];
+    const config: RuleId[] =
+      name.startsWith('C_') || name.endsWith('_FETCH') || name === 'F_STREAM_DISABLED' ? ['EVT-044'] : [];
     this.add(ABORT, record, stale, [...rules, ...config], options.unpredictable ?? false);
   }
 }

@@ -419,6 +419,8 @@ function consume(
         ...state.invalidations,
         { time: env.now, complete: false, scope: placed(effect.scope, env.features, disabled) },
       ];
+      if (!disabled && effect.scope.cache === 'config' && effect.scope.first === effect.scope.last)
+        because(state, EVENTQ_PROD, untouched(state, env, effect.scope.first));
       break;
     case 'sync':
       if (state.recorded.length > 0) because(state, EVENTQ_PROD, ['EVQ-050']);
@@ -445,6 +447,19 @@ function consume(
   return state;
 }
 
+/** A bad structure that was made known, and that no transaction has used, is not reported (7.2). */
+function untouched(state: State, env: Environment, streamId: number): RuleId[] {
+  const access = { substreamId: undefined, address: 0n, write: false, privileged: false, instruction: false };
+  try {
+    const { outcomes } = transactionOutcomes({ ...access, streamId }, state, env.memory, env.features, env.now, true);
+    const bad = outcomes.some(({ event }) => event?.name === 'C_BAD_STE' || event?.name === 'C_BAD_CD');
+    return bad ? ['EVT-038'] : [];
+  } catch (error) {
+    if (error instanceof Undetermined) return [];
+    throw error;
+  }
+}
+
 /** What a prefetch comes across that a transaction would have reported, and it does not (4.2). */
 function silently(state: State, env: Environment, effect: Extract<CommandEffect, { kind: 'prefetch' }>): RuleId[] {
   if (effect.streamId >= 2 ** env.features.sidSize) return [];
@@ -469,7 +484,7 @@ function prune(invalidations: readonly Invalidation[]): readonly Invalidation[] 
   const everything = (i: Invalidation): boolean =>
     i.complete &&
     (i.scope.cache === 'tlb'
-      ? i.scope.stage === 'both' && i.scope.vmid === undefined
+      ? i.scope.asid === undefined && i.scope.range === undefined && i.scope.vmid === undefined
       : i.scope.ste && i.scope.first === 0 && i.scope.last === 0xffff_ffff);
   return invalidations.filter(
     (i, at) => !invalidations.slice(at + 1).some((later) => later.scope.cache === i.scope.cache && everything(later)),

@@ -2,6 +2,8 @@
  * The state after reset (3.11 and the reset values of 6.3): what is known of each register, and what is UNKNOWN.
  */
 import type { Features } from './features.ts';
+import { allInvalidatedSince } from './invalidations.ts';
+import { FOREVER } from './memory.ts';
 import { GBPA_ABORT, GBPA_PERMISSIONS, GBPA_TYPES, INDEX_BITS, note, OVERFLOW_FLAG } from './register-words.ts';
 import type { RuleId } from './rules/ids.ts';
 import {
@@ -55,6 +57,29 @@ export function resetState(f: Features): State {
   unknown(EVENTQ_PROD, INDEX_BITS | OVERFLOW_FLAG, 'EVQ-059');
   unknown(EVENTQ_CONS, INDEX_BITS | OVERFLOW_FLAG, 'RESET-020');
   return state;
+}
+
+/**
+ * A reset at any time (3.11): registers are as after power-on and nothing is under way any more. What the caches hold is
+ * IMPLEMENTATION SPECIFIC, so they may keep what they had, or anything, until everything has been invalidated.
+ */
+export function reset(state: State, f: Features, now: number): State {
+  const next = resetState(f);
+  next.resetAt = now;
+  next.overlay = state.overlay;
+  next.tables = state.tables.map((table) => (table.to === FOREVER ? { ...table, to: now } : table));
+  // Nothing completes what a CMD_SYNC had not.
+  next.invalidations = state.invalidations.filter(({ complete }) => complete);
+  // An edge may have come before the reset, and need not come any more.
+  next.interrupts = Object.fromEntries(
+    Object.entries(state.interrupts).map(([line, due]) => [line, { ...due, must: false }]),
+  );
+  return next;
+}
+
+/** Whether the caches may hold anything: there was a reset, and not everything has been invalidated since. */
+export function cachesUnknown(state: State): boolean {
+  return state.resetAt >= 0 && !allInvalidatedSince(state.invalidations, state.resetAt);
 }
 
 /** A state whose GBPA.ABORT is still what reset left there, as the two it may be; else the state alone. */

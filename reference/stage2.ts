@@ -9,7 +9,7 @@
 import { alignDown, field, flag } from './bits.ts';
 import type { Features } from './features.ts';
 import { stage2Start, stride } from './geometry.ts';
-import { type Memory } from './memory.ts';
+import { FOREVER, type Memory } from './memory.ts';
 import type { Access } from './permissions.ts';
 import type { RuleId } from './rules/ids.ts';
 import type { State } from './state.ts';
@@ -36,9 +36,12 @@ export interface Translation {
 }
 
 const PAGE_BITS = 12;
+/** Rules of descriptors that faulted before. */
+const MENDED: readonly RuleId[] = ['CACHE-058', 'CACHE-063', 'CACHE-064'];
 
 export class Stage2 {
   readonly #roots: readonly Stage2Root[];
+  readonly #state: State;
   readonly #memory: Memory;
   readonly #f: Features;
   readonly #walker: Walker;
@@ -48,6 +51,7 @@ export class Stage2 {
   /** @param horizon with it, nothing from before that action is remembered */
   constructor(state: State, memory: Memory, f: Features, roots: readonly Stage2Root[], horizon: number | undefined) {
     this.#roots = roots;
+    this.#state = state;
     this.#memory = memory;
     this.#f = f;
     this.#horizon = horizon;
@@ -63,6 +67,18 @@ export class Stage2 {
     return this.#walker.unknown;
   }
 
+  /** Whether entries for some IPA translated so far disagree, and why that is a conflict. */
+  get conflict(): RuleId | undefined {
+    for (const { leaves } of this.#known.values()) {
+      const found = conflictOf(
+        leaves.filter((leaf) => leaf.alive),
+        this.#f,
+      );
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
   /** Everything that a translation of an IPA may give. */
   translate(ipa: bigint): Translation {
     const page = alignDown(ipa, PAGE_BITS);
@@ -76,6 +92,12 @@ export class Stage2 {
       leaves: known.leaves.map((leaf) => ({ ...leaf, outputAddress: leaf.outputAddress + offset })),
       faults: known.faults,
     };
+  }
+
+  /** Whether a walk of an IPA would fault; it leaves no trace in what this translator tells. */
+  unmapped(ipa: bigint): boolean {
+    const own = this.#roots.filter((root) => root.own);
+    return new Stage2(this.#state, this.#memory, this.#f, own, this.#horizon).translate(ipa).faults.length > 0;
   }
 
   /** Where the SMMU's own read of an IPA may go: a CD, or a stage 1 descriptor. */
@@ -97,11 +119,14 @@ export class Stage2 {
       const restricted = !flag(leaf.descriptor, 7) || field(leaf.descriptor, 54, 53) !== 0n;
       if (cause === 'CD') more.push('CD-020', ...(restricted ? (['CD-148'] as const) : []));
       if (cause === 'CD' && device && !leaf.config.ptw) more.push('CD-030');
+      if (cause === 'CD' && MENDED.some((rule) => leaf.rules.includes(rule))) more.push('CACHE-012');
       if (cause === 'TT' && !flag(leaf.descriptor, 7)) more.push('WALK-143');
       if (cause === 'TT' && field(leaf.descriptor, 54, 53) !== 0n) more.push('WALK-142');
+      if (!leaf.alive) this.#walker.forgotten.push('TLBI-065');
       const part = leaf.alive ? undefined : { entry: leaf.entry, until: leaf.until };
       places.push({
         address: leaf.outputAddress,
+        log2Bytes: leaf.log2Bytes,
         since: leaf.since,
         part,
         stale: leaf.stale || !leaf.alive,
@@ -122,6 +147,7 @@ export class Stage2 {
   #page(ipa: bigint): Translation {
     const leaves: Stage2Leaf[] = [];
     const faults: WalkFault[] = [];
+    const own = this.#roots.find((root) => root.own)?.config;
     for (const root of this.#roots) {
       const { config } = root;
       if (ipa >> BigInt(64 - config.t0sz) !== 0n) {
@@ -131,12 +157,39 @@ export class Stage2 {
         continue;
       }
       for (const hit of this.#walker.walk(regimeOf(root), ipa, { horizonSince: this.#horizon, dead: true })) {
-        if (hit.kind === 'leaf') leaves.push({ ...hit, config });
+        if (hit.kind === 'leaf') leaves.push({ ...hit, config, rules: [...hit.rules, ...remembered(root, own)] });
         else faults.push(hit);
       }
     }
     return { leaves, faults };
   }
+}
+
+/** What the TLB may remember of a stage 2 with the same VMID, by what it configures differently (5.2.1). */
+function remembered(other: Stage2Root, own: Stage2Config | undefined): RuleId[] {
+  if (other.own || own === undefined) return [];
+  const { config } = other;
+  if (other.until === FOREVER) return ['CACHE-038'];
+  const rules: RuleId[] = [];
+  if (config.ptw !== own.ptw || config.fwb !== own.fwb) rules.push('CACHE-033');
+  if (config.affd !== own.affd) rules.push('CACHE-034');
+  const geometry = (c: Stage2Config): string =>
+    [c.t0sz, c.sl0, c.granule, c.ps, c.aa64, c.endi, c.ttb.toString()].join();
+  if (geometry(config) !== geometry(own)) rules.push('CACHE-032');
+  return rules;
+}
+
+/** Why TLB entries for one address may be detected as a conflict (3.20.1, 3.21.1); undefined: they agree. */
+export function conflictOf(leaves: readonly Leaf[], f: Features): RuleId | undefined {
+  // A Block with nT is not cached so that it could conflict at BBML 1 (3.21.1.2).
+  const cached = leaves.filter(
+    (leaf) => leaf.group !== 'consistent' && !(leaf.level < 3 && f.bbml === 1 && flag(leaf.descriptor, 16)),
+  );
+  // Output address, memory type, shareability and nG may change only through break-before-make (3.21.1.1).
+  const outputs = new Set(cached.map((leaf) => `${leaf.outputAddress}:${leaf.descriptor & 0xb1cn}`));
+  const sizes = new Set(cached.map((leaf) => leaf.log2Bytes));
+  if (outputs.size > 1) return 'CACHE-072';
+  return sizes.size > 1 && f.bbml < 2 ? 'CACHE-077' : undefined;
 }
 
 /** The fault of a stage 2 translation, with what it was for. */

@@ -74,6 +74,8 @@ export class State {
   cmdqDisabledAt = -1;
   /** The action since which the commands waiting were there for the SMMU to read (3.21.2). */
   cmdqPublishedAt = -1;
+  /** The action of the latest reset; -1 before any. */
+  resetAt = -1;
   /** Consumption stopped after PROD was moved illegally, until the queue is disabled (3.21.2). */
   cmdqStuck = false;
   /** Events of terminated transactions that are on their way to the queue. */
@@ -103,6 +105,7 @@ export class State {
     other.cmdqErrorAt = this.cmdqErrorAt;
     other.cmdqDisabledAt = this.cmdqDisabledAt;
     other.cmdqPublishedAt = this.cmdqPublishedAt;
+    other.resetAt = this.resetAt;
     other.cmdqStuck = this.cmdqStuck;
     other.events = this.events;
     other.recorded = this.recorded;

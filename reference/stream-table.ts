@@ -173,6 +173,9 @@ export function fetchSte(
       });
     }
   }
+  // A fetch that aborted was not remembered: what is read now counts at once (5.2.1).
+  if (found.places.some((place) => place.until !== FOREVER && memory.backing(place.address) === 'hole'))
+    seen.forEach((ste, at) => (seen[at] = { ...ste, rules: [...ste.rules, 'CACHE-010'] }));
   return { seen, aborts, nowhere: found.nowhere, forgotten, unknown };
 }
 

@@ -3,20 +3,23 @@
  * SMMUEN and GBPA, the Stream table, the STE, the CD, the walk, permissions, and how a fault terminates.
  */
 
+import { ones } from './bits.ts';
 import { Undetermined } from './undetermined.ts';
 import { type Cd, cdReservedBits, effectiveIps, judgeCd } from './cd.ts';
-import { fetchCd, type Locate } from './cd-table.ts';
+import { type CdResult, fetchCd, leafSplit, type Locate } from './cd-table.ts';
 import type { Features } from './features.ts';
 import { Lookup, merging } from './lookup.ts';
 import type { Memory } from './memory.ts';
 import { ABORT, Outcomes, type Transaction, type TransactionOutcomes } from './outcomes.ts';
 import type { RuleId } from './rules/ids.ts';
+import { cachesUnknown } from './reset.ts';
 import { selectHalf } from './stage1.ts';
 import { CR2, GBPA, type State } from './state.ts';
 import { ias, type Stage2Config } from './ste-stage2.ts';
-import { effectiveAccess, judgeSte, type Ste, steReservedBits } from './ste.ts';
+import { effectiveAccess, judgeSte, type Ste, type SteJudgement, steReservedBits, substreams } from './ste.ts';
 import { currentTable, fetchSte, translating } from './stream-table.ts';
-import type { Fetched } from './structures.ts';
+import type { Fetched, Nowhere } from './structures.ts';
+import { chooseSubstream } from './substreams.ts';
 
 const GBPA_ABORT = 1 << 20;
 
@@ -88,6 +91,10 @@ class Procedure {
       'ACK-026',
     ];
     const fresh = this.#horizon !== undefined;
+    if (cachesUnknown(this.#state) && !fresh) {
+      this.#out.unknown('translation was enabled after a reset, and not everything was invalidated');
+      common.push('RESET-029');
+    }
     const steFetch = fetchSte(this.#state, this.#memory, this.#f, streamId, this.#horizon, fresh);
     this.#out.forgotten.push(...steFetch.forgotten);
     this.#out.unknown(steFetch.unknown);
@@ -142,7 +149,11 @@ class Procedure {
   /** The STE's part; true when stage 1 goes on. */
   #ste(ste: Fetched<Ste>, common: readonly RuleId[]): boolean {
     const s = ste.structure;
-    if (s.v && s.cont > 0 && this.#neighboursDiffer(s)) this.#out.unknown('STEs that differ within one CONT span');
+    if (s.v && s.cont > 0 && this.#neighboursDiffer(s)) {
+      this.#out.unknown('STEs that differ within one CONT span');
+      const conflict: RuleId[] = ['EVT-175', ...common];
+      this.#out.abortWith('F_CFG_CONFLICT', true, conflict, { mergeable: merging(s), unpredictable: true });
+    }
     const judged = judgeSte(s, this.#f);
     if (judged === 'outside') throw new Undetermined('an STE that asks for stage 2 or another StreamWorld');
     const mergeable = 'EVT-205' as const;
@@ -178,17 +189,56 @@ class Procedure {
         return false;
       case 'stage 1':
       case 'nested':
-        if (substreamId !== undefined) {
-          const rule: RuleId = this.#f.ssidSize === 0 ? 'SUBS-001' : 'STE-052';
-          if (this.#f.ssidSize > 0 && s.s1CdMax > 0) throw new Undetermined('substreams');
-          this.#out.abortWith('C_BAD_SUBSTREAMID', ste.stale, [rule, 'STE-052', 'STRTAB-040', ...rules], {
-            mergeable: merging(s),
-          });
-          return false;
-        }
-        if (this.#f.ssidSize > 0 && s.s1CdMax > 0) throw new Undetermined('substreams');
-        return true;
+        return this.#substream(ste, judged, rules);
     }
+  }
+
+  /** Which CD the transaction wants, if any: true when stage 1 goes on with the one of its index. */
+  #substream(
+    ste: Fetched<Ste>,
+    judged: Extract<SteJudgement, { kind: 'stage 1' | 'nested' }>,
+    rules: readonly RuleId[],
+  ): boolean {
+    const s = ste.structure;
+    const mergeable = merging(s);
+    const choice = chooseSubstream(s, this.#t.substreamId, this.#f);
+    const unusable = substreams(s, this.#f) && this.#cdUnusable(s);
+    switch (choice.kind) {
+      case 'cd':
+        return true;
+      case 'bad': {
+        const also: RuleId[] = unusable ? ['SUBS-033'] : [];
+        this.#out.abortWith('C_BAD_SUBSTREAMID', ste.stale, [...choice.rules, ...also, ...rules], { mergeable });
+        return false;
+      }
+      case 'disabled': {
+        const also: RuleId[] = unusable ? ['EVT-188'] : [];
+        this.#out.abortWith('F_STREAM_DISABLED', ste.stale, [...choice.rules, ...also, ...rules], { mergeable });
+        // Where the level 1 descriptor of substream 0 is bad too, the list of priorities can be read either way (7.3.22).
+        const { nowhere } = this.#t.substreamId === undefined ? { nowhere: [] } : this.#cds([ste]);
+        for (const bad of nowhere) {
+          const options = { mergeable, unpredictable: true };
+          this.#out.abortWith('C_BAD_SUBSTREAMID', bad.stale, ['EVT-187', ...bad.rules, ...rules], options);
+        }
+        return false;
+      }
+      case 'skip': {
+        const skipped: RuleId[] = [...rules, ...(unusable ? (['SUBS-024'] as const) : [])];
+        if (judged.kind === 'nested') this.#stage2(ste, judged.stage2, ['STE-066', ...skipped]);
+        else this.#skipStage1(ste, skipped);
+        return false;
+      }
+    }
+  }
+
+  /** Whether the CD at index 0, or what leads to it, cannot be read or is not valid: nothing shows it unless it is fetched. */
+  #cdUnusable(ste: Ste): boolean {
+    const address = ste.s1ContextPtr;
+    const backing = this.#memory.backing(address);
+    if (backing === 'hole') return true;
+    if (ste.config === 0b111 || backing !== 'ram') return false;
+    const valid = leafSplit(ste, this.#f) === undefined ? 31n : 0n;
+    return (((this.#memory.now(address)[0]?.value ?? 0n) >> valid) & 1n) === 0n;
   }
 
   /** Whether the STEs of the span that CONT gives are not all the same, so that any of them may be used (5.2). */
@@ -220,15 +270,7 @@ class Procedure {
       );
       return;
     }
-    if (address >> BigInt(this.#f.oas) !== 0n) {
-      const access = effectiveAccess(s, this.#f, this.#t);
-      const source = this.#out.source(access.privileged, access.instruction);
-      this.#out.abortWith('F_ADDR_SIZE', ste.stale, ['STE-014', 'WALK-018', ...access.rules, ...rules], {
-        source,
-        mergeable: merging(s),
-      });
-      return;
-    }
+    if (address >> BigInt(this.#f.oas) !== 0n) return this.#tooLarge(ste, ['STE-014', 'WALK-018'], rules);
     this.#out.add({ kind: 'access', address }, undefined, ste.stale, [
       ...rules,
       'PERM-107',
@@ -236,6 +278,23 @@ class Procedure {
       'EVT-048',
       'BANK-024',
     ]);
+  }
+
+  /** S1DSS takes a transaction without a SubstreamID past stage 1, as though it was off (5.2). */
+  #skipStage1(ste: Fetched<Ste>, rules: readonly RuleId[]): void {
+    const { address } = this.#t;
+    if (address >> BigInt(ias(this.#f)) !== 0n) return this.#tooLarge(ste, ['STE-067'], rules);
+    const output = address & ones(this.#f.oas);
+    const cut: RuleId = output === address ? 'STE-065' : 'STE-030';
+    this.#out.add({ kind: 'access', address: output }, undefined, ste.stale, [cut, ...rules, 'PERM-107']);
+  }
+
+  /** An input address that a stage 1 which translates nothing finds too large (3.4). */
+  #tooLarge(ste: Fetched<Ste>, why: readonly RuleId[], rules: readonly RuleId[]): void {
+    const access = effectiveAccess(ste.structure, this.#f, this.#t);
+    const source = this.#out.source(access.privileged, access.instruction);
+    const mergeable = merging(ste.structure);
+    this.#out.abortWith('F_ADDR_SIZE', ste.stale, [...why, ...access.rules, ...rules], { source, mergeable });
   }
 
   /** Stage 2 alone: the input address is the IPA, checked against IAS as the output of a stage 1 that bypasses (3.4). */
@@ -259,6 +318,20 @@ class Procedure {
     this.#lookup.noteStage2();
   }
 
+  /** A level 1 descriptor led to no CD (5.3). */
+  #badL1cd(ste: Fetched<Ste> | undefined, bad: Nowhere, common: readonly RuleId[]): void {
+    const without = this.#t.substreamId === undefined;
+    const [first, ...others] = bad.rules;
+    const rules: RuleId[] = [
+      ...(first === undefined ? [] : [first === 'CD-001' && without ? 'CD-002' : first]),
+      ...others,
+    ];
+    if (without && first !== 'CD-001') rules.push('EVT-100');
+    const mergeable = ste === undefined ? undefined : merging(ste.structure);
+    const { unpredictable } = bad;
+    this.#out.abortWith('C_BAD_SUBSTREAMID', bad.stale, [...rules, ...common], { mergeable, unpredictable });
+  }
+
   /** Where stage 2, if the STE has one, puts the address of a CD. */
   #locateCd(): Locate {
     return (ste, ipa) => {
@@ -270,10 +343,20 @@ class Procedure {
     };
   }
 
+  /** The CDs that the transaction may use through these STEs. */
+  #cds(stes: readonly Fetched<Ste>[]): CdResult {
+    const { streamId, substreamId } = this.#t;
+    return fetchCd(this.#state, this.#memory, this.#f, {
+      ...{ streamId, index: substreamId ?? 0, stes, locate: this.#locateCd() },
+      ...{ context: this.#horizon, fresh: this.#horizon !== undefined },
+    });
+  }
+
   /** From the CD on (5.4, 3.4). */
   #stage1(stes: readonly Fetched<Ste>[], common: readonly RuleId[]): void {
-    const locate = this.#locateCd();
-    const cdFetch = fetchCd(this.#state, this.#memory, this.#t.streamId, stes, this.#f, this.#horizon, locate);
+    const cdFetch = this.#cds(stes);
+    const [some] = stes;
+    for (const bad of cdFetch.nowhere) this.#badL1cd(some, bad, common);
     this.#out.forgotten.push(...cdFetch.forgotten);
     this.#out.unknown(cdFetch.unknown);
     for (const abort of cdFetch.aborts) {
@@ -292,7 +375,9 @@ class Procedure {
     for (const ste of stes) {
       const judged = judgeSte(ste.structure, this.#f);
       if (judged === 'outside' || (judged.kind !== 'stage 1' && judged.kind !== 'nested')) continue;
-      const steRules: RuleId[] = [...ste.rules, ...judged.rules, ...common];
+      const choice = chooseSubstream(ste.structure, this.#t.substreamId, this.#f);
+      const chosen: readonly RuleId[] = choice.kind === 'cd' ? choice.rules : [];
+      const steRules: RuleId[] = [...ste.rules, ...chosen, ...judged.rules, ...common];
       const stages =
         judged.kind === 'nested'
           ? { vmid: judged.stage2.vmid, stage2: judged.stage2 }

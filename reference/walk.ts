@@ -106,6 +106,8 @@ export type Purpose = 'CD' | 'TT' | 'IN';
 export interface Place {
   readonly address: bigint;
   readonly since: number;
+  /** log2 of the bytes that stage 2 maps there as one. */
+  readonly log2Bytes: number;
   /** Not usable any more by itself: what it rests on. */
   readonly part: Part | undefined;
   readonly stale: boolean;
@@ -228,7 +230,8 @@ export class Walker {
   /** A path to a stage 1 descriptor through one stage 2 translation of its IPA; undefined when the two never met. */
   #place(step: Step, path: Path, place: Place): Reading | undefined {
     const since = Math.max(path.since, place.since);
-    const rules = [...path.rules, ...place.rules];
+    const rules: RuleId[] = [...path.rules, ...place.rules];
+    if (place.log2Bytes < step.regime.granule) rules.push('WALK-138');
     const stale = path.stale || place.stale;
     const { part } = place;
     if (part === undefined)
@@ -409,6 +412,7 @@ export class Walker {
     if (step.globalOnly === true && !global) return [];
     if (flag(descriptor, 52)) faults.push(...this.#groupRules(step, level, indexBits, base, rules, fault));
     const contiguous = flag(descriptor, 52) && contiguousMembers(regime.granule, level) !== undefined;
+    if (contiguous && group === 'none') rules.push('WALK-116');
     const entry = this.#entry(step, { table: false, global, level, contiguous });
     const survival = this.#survives(step, entry, reading.until, reading.parts, reading.since);
     const live = reading.until === FOREVER && reading.parts.length === 0;
