@@ -5,7 +5,6 @@ import { access, accessAll, look } from './accesses.ts';
 import { openWorld } from './opening.ts';
 import type { Client } from './opening.ts';
 import { CMDQEN } from './world.ts';
-import type { Target } from './target.ts';
 import type { World } from './world.ts';
 
 export function commandErrors(world: World): void {
@@ -63,10 +62,6 @@ const STAGE1_ONLY: readonly CommandName[] = [
 ];
 const STAGE2_ONLY: readonly CommandName[] = ['CMD_TLBI_S2_IPA', 'CMD_TLBI_S12_VMALL'];
 
-function absentHere({ s1p, s2p }: Target): readonly CommandName[] {
-  return [...FEATURES_ABSENT, ...(s1p ? [] : STAGE1_ONLY), ...(s2p ? [] : STAGE2_ONLY)];
-}
-
 const WITH_SSEC: readonly CommandName[] = [
   'CMD_PREFETCH_CONFIG',
   'CMD_PREFETCH_ADDR',
@@ -94,7 +89,9 @@ function illegalCommand(world: World): void {
   world.quietly(() =>
     draw.weighted<() => void>([
       [2, () => named(world, draw.pick(ALWAYS_ILLEGAL), {})],
-      [3, () => named(world, draw.pick(absentHere(target)), { StreamID })],
+      [3, () => named(world, draw.pick(FEATURES_ABSENT), { StreamID })],
+      [target.s1p ? 0 : 5, () => named(world, draw.pick(STAGE1_ONLY), { StreamID })],
+      [target.s2p ? 0 : 2, () => named(world, draw.pick(STAGE2_ONLY), {})],
       [3, () => named(world, draw.pick(WITH_SSEC), { SSec: 1n, StreamID })],
       [3, () => world.command('CMD_SYNC', { CS: 3n })],
       [4, () => world.rawCommand(BigInt(draw.pick(RESERVED_OPCODES)), draw.chance(50) ? 0n : draw.bits(64))],
@@ -116,6 +113,12 @@ function whileInError(world: World, client: Client): void {
   const { draw } = world;
   world.read('CMDQ_CONS');
   if (draw.chance(60)) world.read('GERROR');
+  if (draw.chance(15)) {
+    // Enabled now, an error of before raises no interrupt (GERR-038).
+    world.write('IRQ_CTRL', 0n);
+    world.write('IRQ_CTRL', draw.chance(70) ? 5n : 1n);
+    world.read('GERROR');
+  }
   if (draw.chance(40)) access(world, client.stream, draw.pick(client.pages));
   const more = draw.between(0, Math.min(2, world.cmdqSize - 1));
   for (let at = 0; at < more; at += 1) {

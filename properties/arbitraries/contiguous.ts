@@ -20,7 +20,9 @@ export function contiguous(world: World): void {
   const granule = world.granule;
   const level: 2 | 3 = draw.chance(75) ? 3 : 2;
   const stream = draw.pick(target.streams);
-  world.cd(0, draw.chance(25) ? { IPS: 0n } : {});
+  world.cd(0, draw.chance(35) ? { IPS: 0n } : {});
+  // Beyond what the CD lets out: every member is (WALK-119).
+  const beyond = draw.chance(20) ? 1n << 32n : 0n;
   world.ste(stream, 0);
   const step = 1n << BigInt(levelShift(level, granule));
   const group = BigInt(GROUP[granule][level]);
@@ -33,7 +35,7 @@ export function contiguous(world: World): void {
   const odd = draw.chance(25) ? draw.pick(members) : -1;
   const mappings = members.map((at) => {
     // All of the group at one offset from its input addresses: consistent.
-    const pa = outputs(level, granule) + BigInt(at) * step;
+    const pa = (outputs(level, granule) | beyond) + BigInt(at) * step;
     return world.map(0, base + BigInt(at) * step, pa, level, at === odd ? oddMember(world) : { Contiguous: 1n });
   });
   world.boot();

@@ -65,6 +65,7 @@ function oddFields(world: World): SteFields {
       3,
       () => ({ Config: draw.pick([4n, 5n]), S2S: 1n, S2T0SZ: 63n, S2TG: 3n, S2HA: 1n, S2HD: 1n, S2TTB: draw.bits(52) }),
     ],
+    [2, () => ({ Config: 4n, STRW: BigInt(draw.between(1, 3)), S1STALLD: 1n })],
     [2, () => ({ Config: 5n, S2VMID: draw.pick([0x100n, 0xffffn, 7n]) })],
     [2, () => ({ S2PS: BigInt(draw.pick([0, 1, 2, 3, 5, 6, 7])) })],
     [2, () => ({ S2AFFD: 1n, S2PTW: 1n })],

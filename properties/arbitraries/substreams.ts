@@ -37,7 +37,7 @@ export function substreams(world: World): void {
     tell(world, tabled, structure, told);
     if (draw.chance(85)) world.sync();
     use(world, tabled, told);
-    use(world, tabled, anySubstream(world, tabled));
+    use(world, tabled, structure === 'l1cd' && draw.chance(50) ? undefined : anySubstream(world, tabled));
     if (draw.chance(30)) world.events();
   }
   restore(world, tabled);
@@ -53,12 +53,15 @@ function build(world: World): Tabled {
   const leafBits = S1Fmt === 1 ? 6 : S1Fmt === 2 ? 10 : 0;
   const most = leafBits === 0 ? Math.min(target.ssidSize, 12) : target.ssidSize;
   const S1CDMax = draw.pick([most, most, draw.between(1, most), Math.min(most, 3)]);
-  const S1DSS = draw.between(0, draw.chance(10) ? 3 : 2);
+  const S1DSS = draw.pick([0, 1, 2, 2, draw.between(0, 3)]);
   const entries = S1CDMax > leafBits ? 2 ** (S1CDMax - leafBits) : 1;
   const index = draw.chance(50) ? 0 : Math.min(entries - 1, draw.pick([1, entries - 1]));
   const va = world.place(0x1000n);
   // The last CD of a table of eight, where the table ends there.
-  const cds = draw.some([0, 1, 2, 3, 7], 3).filter((cd) => cd < 2 ** S1CDMax);
+  const cds = draw.some(
+    [0, 1, 2, 3, 7].filter((cd) => cd < 2 ** S1CDMax),
+    3,
+  );
   const pages = cds.map((cd) => {
     world.cd(cd, cdSet(world));
     return world.map(cd, va, outputOf(world, 3));

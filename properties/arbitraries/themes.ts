@@ -1,6 +1,13 @@
 /** The stories a scenario may tell: by name, how often, and whether asides may disturb them. */
 import { commandErrors, errorInBatch } from './command-errors.ts';
-import { commandFetchAborts, commandQueueByHand, producerMoves, queueMisuse, twoErrors } from './command-queue.ts';
+import {
+  commandAltered,
+  commandFetchAborts,
+  commandQueueByHand,
+  producerMoves,
+  queueMisuse,
+  twoErrors,
+} from './command-queue.ts';
 import { batches, commands } from './commands.ts';
 import { contextFaults, faultControlsChange, oddFromTheStart } from './context-faults.ts';
 import { disabled, enableSteps } from './disabled.ts';
@@ -77,18 +84,19 @@ export const THEMES: readonly Theme[] = [
   { name: 'command-queue-by-hand', weight: 5, story: commandQueueByHand, asides: 'quiet' },
   { name: 'command-fetch-aborts', weight: 2, story: commandFetchAborts, asides: 'quiet' },
   { name: 'producer-moves', weight: 3, story: producerMoves, asides: 'quiet' },
-  { name: 'two-errors', weight: 2, story: twoErrors, asides: 'none' },
+  { name: 'command-altered', weight: 3, story: commandAltered, asides: 'none' },
+  { name: 'two-errors', weight: 3, story: twoErrors, asides: 'none' },
   { name: 'queue-misuse', weight: 2, story: queueMisuse, asides: 'none' },
   { name: 'event-overflow', weight: 6, story: eventOverflow, asides: 'quiet' },
-  { name: 'event-queue-off', weight: 4, story: eventQueueOff, asides: 'quiet' },
+  { name: 'event-queue-off', weight: 6, story: eventQueueOff, asides: 'quiet' },
   { name: 'event-queue-elsewhere', weight: 4, story: eventQueueElsewhere, asides: 'quiet' },
   { name: 'repeated-faults', weight: 3, story: repeatedFaults, asides: 'quiet' },
-  { name: 'interrupts', weight: 5, story: interrupts, asides: 'quiet' },
-  { name: 'registers-running', weight: 6, story: registersRunning, asides: 'quiet' },
-  { name: 'registers-idle', weight: 6, story: registersIdle, asides: 'none' },
+  { name: 'interrupts', weight: 8, story: interrupts, asides: 'quiet' },
+  { name: 'registers-running', weight: 8, story: registersRunning, asides: 'quiet' },
+  { name: 'registers-idle', weight: 8, story: registersIdle, asides: 'none' },
   { name: 'after-reset', weight: 4, story: afterReset, asides: 'quiet' },
-  { name: 'guards', weight: 7, story: guards, asides: 'quiet' },
-  { name: 'disabled', weight: 6, story: disabled, asides: 'quiet' },
+  { name: 'guards', weight: 14, story: guards, asides: 'quiet' },
+  { name: 'disabled', weight: 9, story: disabled, asides: 'quiet' },
   { name: 'enable-steps', weight: 3, story: enableSteps, asides: 'quiet' },
   { name: 'stage2-geometry', weight: 16, story: stage2Geometry, asides: 'quiet', suits: OWN, needs: s2p },
   { name: 'small-first-table', weight: 3, story: smallFirstTable, asides: 'quiet', suits: OWN, needs: s2p },

@@ -40,9 +40,12 @@ export function twoLevelStreams(world: World): void {
   world.events();
   for (let round = draw.between(1, 3); round > 0; round -= 1) {
     const stream = draw.pick(known);
-    changeDescriptor(world, stream, split);
-    if (draw.chance(20)) touch(world, stream, page);
-    tell(world, stream, split);
+    if (draw.chance(20)) unreadable(world, stream, split, page);
+    else {
+      changeDescriptor(world, stream, split);
+      if (draw.chance(20)) touch(world, stream, page);
+      tell(world, stream, split);
+    }
     if (draw.chance(85)) world.sync();
     touch(world, stream, page);
     const neighbour = draw.pick([(stream ^ 1) >>> 0, ...known]);
@@ -54,6 +57,16 @@ export function twoLevelStreams(world: World): void {
   world.sync();
   touch(world, draw.pick(known), page);
   look(world);
+}
+
+/** STEs that cannot be read, then can: what was not read is not remembered, though the descriptor may be (CACHE-010). */
+function unreadable(world: World, stream: number, split: Split, page: Mapping): void {
+  const { draw } = world;
+  world.push({ do: 'l1std', stream, split, set: { L2Ptr: holeAddress(draw) } });
+  world.bareCommand('CMD_CFGI_STE', { StreamID: BigInt(stream), Leaf: 0n });
+  world.sync();
+  touch(world, stream, page);
+  world.push({ do: 'l1std', stream, split });
 }
 
 function openTwoLevel(world: World, split: Split): Mapping {
