@@ -132,7 +132,7 @@ const FAULTS: readonly (readonly [Property, title: string, ...edits: Edit[]])[] 
   [
     blocksLikePages,
     'a block passes no more address bits on than a page',
-    edit('translate', '2 ** Math.min(shift, 31) - 1', '2 ** Math.min(shift, 12) - 1'),
+    edit('translate', 'low & OFFSET_MASK[hit', 'low & 0xfff & OFFSET_MASK[hit'),
   ],
   [noninterference, 'entries of the TLB match whatever their ASID', ASIDS_MIXED],
   [
