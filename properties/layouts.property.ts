@@ -123,7 +123,7 @@ describe('what registers store', () => {
     ['CR1', 'TABLE_SH TABLE_OC TABLE_IC QUEUE_SH QUEUE_OC QUEUE_IC'],
     ['CR2', 'RECINVSID'],
     ['IRQ_CTRL', 'EVENTQ_IRQEN GERROR_IRQEN'],
-    ['STRTAB_BASE_CFG', 'LOG2SIZE'],
+    ['STRTAB_BASE_CFG', 'LOG2SIZE SPLIT FMT'],
   ];
   test.each(STORED)('%s stores %s and nothing else', (register, fields) => {
     const facts = FACTS.registers.filter(({ structure }) => structure === register);

@@ -3,22 +3,23 @@ import { isDeepStrictEqual } from 'node:util';
 import { CERROR_ILL, Commands } from '../../model/smmu/commands.ts';
 import type { CommandParts } from '../../model/smmu/commands.ts';
 import * as events from '../../model/smmu/events.ts';
-import { ADDRESS_SIZES, aidr, idr0, idr1, idr3, idr5, resolveFeatures } from '../../model/smmu/features.ts';
+import { ADDRESS_SIZES, aidr, idr0, idr1, idr3, idr5 } from '../../model/smmu/features.ts';
 import type { Features } from '../../model/smmu/features.ts';
 import { Interrupts } from '../../model/smmu/interrupts.ts';
 import { maskIn } from '../../model/smmu/layout.ts';
 import * as map from '../../model/smmu/register-map.ts';
+import type { AddressScope } from '../../model/smmu/tlb.ts';
 import { Registers } from '../../model/smmu/registers.ts';
 import { lower } from '../../scenario/lower.ts';
 import { openModel } from '../../subjects/model.ts';
 import { ones, readFacts, structureOf, wordsOf } from './facts.ts';
 import { cachedBlock, descriptorProbes } from './descriptor-walks.ts';
-import type { Accepts } from './descriptor-walks.ts';
-import { CD_PROBES, STE_PROBES, STRUCTURE_VIEWS } from './model-structures.ts';
+import { PROFILE } from './programs.ts';
+import type { Accepts } from './programs.ts';
+import { l1cdProbes, l1stdProbes } from './table-walks.ts';
+import { CD_PROBES, FEATURES, STE_PROBES, STRUCTURE_VIEWS } from './model-structures.ts';
 import { constant, effect, mask, unused, value, writes } from './side.ts';
 import type { ProbeOf, Side } from './side.ts';
-
-const FEATURES = resolveFeatures({ oas: 48 });
 
 // Commands: what one makes the caches, the translator and the interrupts do.
 
@@ -60,14 +61,10 @@ function argument(structure: bigint, at: number): unknown {
   return calls === 'illegal' ? calls : calls[0]?.args[at];
 }
 
-interface Scope {
-  readonly high: number;
-  readonly low: number;
-  readonly pages: number;
-  readonly leafOnly: boolean;
-  readonly level: number;
+/** What an invalidation by address is for; undefined when the command does none. */
+function scope(structure: bigint): AddressScope | undefined {
+  return argument(structure, 0) as AddressScope | undefined;
 }
-const scope = (structure: bigint): Scope | undefined => argument(structure, 0) as Scope | undefined;
 
 function given(name: string, fields: Readonly<Record<string, bigint>> = {}): bigint {
   const facts = COMMAND_FACTS.filter(({ structure }) => structure === name);
@@ -90,14 +87,22 @@ function opcode(name: string, does: string, fields: Readonly<Record<string, bigi
 const refusedWith = (name: string): ProbeOf => effect((s) => names(s) === 'illegal', { given: given(name) });
 const stream = (name: string): ProbeOf => effect((s) => argument(s, 0), { given: given(name) });
 
-const NO_STAGE2 = 'stage 2 is not implemented';
-const NO_128 = 'no 128-bit descriptors';
-const LEVEL1 = 'level 1 descriptors are not cached';
+/** A SubstreamID counts with SSV alone. */
+function substream(name: string): Record<string, ProbeOf> {
+  return {
+    [`${name}.SSV`]: effect((s) => (argument(s, 1) === -1 ? 0n : argument(s, 1)), {
+      given: given(name, { SubstreamID: 1n }),
+    }),
+    [`${name}.SubstreamID`]: effect((s) => argument(s, 1), { given: given(name, { SSV: 1n }) }),
+  };
+}
 
-function byAddress(name: string): Record<string, ProbeOf> {
+const NO_128 = 'no 128-bit descriptors';
+
+function byAddress(name: string, does: string): Record<string, ProbeOf> {
   const ranged = { TG: 1n, TTL: 3n };
   return {
-    ...opcode(name, 'invalidateAddress'),
+    ...opcode(name, does),
     [`${name}.Leaf`]: effect((s) => scope(s)?.leafOnly, { given: given(name) }),
     [`${name}.Address`]: effect((s) => ((BigInt(scope(s)?.high ?? 0) << 32n) | BigInt(scope(s)?.low ?? 0)) >> 12n, {
       given: given(name),
@@ -108,14 +113,9 @@ function byAddress(name: string): Record<string, ProbeOf> {
       only: { bits: 5, why: 'bit 25 is RES0 without IDR5.DS' },
     }),
     [`${name}.TTL`]: effect((s) => scope(s)?.level, { given: given(name, { TG: 1n, NUM: 1n }) }),
-    // 0: no range. 1: 4 KiB granule, a range. Others: entries that this implementation has none of.
-    [`${name}.TG`]: effect((s) => scope(s)?.pages ?? 0, {
-      given: given(name, { NUM: 3n }),
-      values: [0n, 1n, 2n, 3n],
-      expected: (v) => [1n, 4n, 0n, 0n][Number(v)],
-    }),
+    [`${name}.TG`]: effect((s) => scope(s)?.tg, { given: given(name, { NUM: 1n }) }),
+    [`${name}.VMID`]: effect((s) => argument(s, 1), { given: given(name) }),
     ...unused(name, NO_128, 'TTL128'),
-    ...unused(name, NO_STAGE2, 'VMID'),
   };
 }
 
@@ -130,7 +130,6 @@ function refused(why: string, ...commands: readonly string[]): Record<string, Pr
 
 const COMMAND_PROBES: Record<string, ProbeOf> = {
   ...refused('no EL2 and EL3', 'CMD_TLBI_EL2', 'CMD_TLBI_EL3'),
-  ...refused(NO_STAGE2, 'CMD_TLBI_S12', 'CMD_TLBI_S2'),
   ...refused(
     'no ATS, PRI, stalls, MPAM and DPT',
     'CMD_ATC',
@@ -141,14 +140,15 @@ const COMMAND_PROBES: Record<string, ProbeOf> = {
     'CMD_DPTI',
   ),
   ...opcode('CMD_PREFETCH_CONFIG', 'prefetchConfiguration'),
-  ...opcode('CMD_PREFETCH_ADDR', 'prefetchConfiguration prefetchAddress'),
+  ...opcode('CMD_PREFETCH_ADDR', 'prefetchAddress'),
   ...opcode('CMD_CFGI_STE', 'invalidateSte'),
   ...opcode('CMD_CFGI_STE_RANGE', 'invalidateSteRange'),
   ...opcode('CMD_CFGI_ALL', 'invalidateAll', { Range: 31n }),
   ...opcode('CMD_CFGI_CD', 'invalidateCd'),
-  ...opcode('CMD_CFGI_CD_ALL', 'invalidateCd', { StreamID: 1n }),
-  ...opcode('CMD_TLBI_NH_ALL', 'invalidateAll'),
+  ...opcode('CMD_CFGI_CD_ALL', 'invalidateCds'),
+  ...opcode('CMD_TLBI_NH_ALL', 'invalidateVmid'),
   ...opcode('CMD_TLBI_NH_ASID', 'invalidateAsid'),
+  ...opcode('CMD_TLBI_S12_VMALL', 'invalidateVmid'),
   ...opcode('CMD_TLBI_NSNH_ALL', 'invalidateAll'),
   ...opcode('CMD_SYNC', 'raise', { CS: 1n }),
   'CMD_PREFETCH_CONFIG.StreamID': stream('CMD_PREFETCH_CONFIG'),
@@ -164,22 +164,25 @@ const COMMAND_PROBES: Record<string, ProbeOf> = {
   'CMD_CFGI_ALL.SSec': refusedWith('CMD_CFGI_ALL'),
   'CMD_CFGI_CD.SSec': refusedWith('CMD_CFGI_CD'),
   'CMD_CFGI_CD_ALL.SSec': refusedWith('CMD_CFGI_CD_ALL'),
-  'CMD_PREFETCH_CONFIG.SSV': effect((s) => names(s) === '', { given: given('CMD_PREFETCH_CONFIG') }),
-  'CMD_PREFETCH_ADDR.SSV': effect((s) => names(s) === '', { given: given('CMD_PREFETCH_ADDR') }),
-  'CMD_CFGI_CD.SubstreamID': effect((s) => names(s), {
-    given: given('CMD_CFGI_CD'),
-    expected: (v) => (v === 0n ? 'invalidateCd' : ''),
-  }),
+  ...substream('CMD_PREFETCH_CONFIG'),
+  ...substream('CMD_PREFETCH_ADDR'),
+  'CMD_CFGI_STE.Leaf': effect((s) => argument(s, 1), { given: given('CMD_CFGI_STE') }),
+  'CMD_CFGI_CD.SubstreamID': effect((s) => argument(s, 1), { given: given('CMD_CFGI_CD') }),
+  'CMD_CFGI_CD.Leaf': effect((s) => argument(s, 2), { given: given('CMD_CFGI_CD') }),
   'CMD_CFGI_STE_RANGE.Range': effect((s) => (names(s) === 'invalidateAll' ? 31 : Number(argument(s, 1)) - 1), {
     given: given('CMD_CFGI_STE_RANGE'),
   }),
   'CMD_CFGI_ALL.Range': effect((s) => (names(s) === 'invalidateAll' ? 31 : Number(argument(s, 1)) - 1), {
     given: given('CMD_CFGI_ALL'),
   }),
-  'CMD_TLBI_NH_ASID.ASID': effect((s) => argument(s, 0), { given: given('CMD_TLBI_NH_ASID') }),
-  ...byAddress('CMD_TLBI_NH_VA'),
-  'CMD_TLBI_NH_VA.ASID': effect((s) => argument(s, 1), { given: given('CMD_TLBI_NH_VA') }),
-  ...byAddress('CMD_TLBI_NH_VAA'),
+  'CMD_TLBI_NH_ALL.VMID': effect((s) => argument(s, 0), { given: given('CMD_TLBI_NH_ALL') }),
+  'CMD_TLBI_NH_ASID.VMID': effect((s) => argument(s, 0), { given: given('CMD_TLBI_NH_ASID') }),
+  'CMD_TLBI_NH_ASID.ASID': effect((s) => argument(s, 1), { given: given('CMD_TLBI_NH_ASID') }),
+  'CMD_TLBI_S12_VMALL.VMID': effect((s) => argument(s, 0), { given: given('CMD_TLBI_S12_VMALL') }),
+  ...byAddress('CMD_TLBI_NH_VA', 'invalidateVa'),
+  'CMD_TLBI_NH_VA.ASID': effect((s) => argument(s, 2), { given: given('CMD_TLBI_NH_VA') }),
+  ...byAddress('CMD_TLBI_NH_VAA', 'invalidateVa'),
+  ...byAddress('CMD_TLBI_S2_IPA', 'invalidateIpa'),
   'CMD_PREFETCH_ADDR.Address': effect((s) => prefetched(s, 0) >> 12n, { given: given('CMD_PREFETCH_ADDR') }),
   'CMD_PREFETCH_ADDR.Size': effect((s) => Math.min(32, prefetches(s).length), {
     given: given('CMD_PREFETCH_ADDR'),
@@ -194,14 +197,8 @@ const COMMAND_PROBES: Record<string, ProbeOf> = {
     values: [0n, 1n, 2n, 3n],
     expected: (v) => ['', 'raise', '', 'illegal'][Number(v)],
   }),
-  ...unused('CMD_PREFETCH_CONFIG', 'substreams are not implemented', 'SubstreamID'),
-  ...unused('CMD_PREFETCH_ADDR', 'substreams are not implemented', 'SubstreamID'),
   ...unused('CMD_PREFETCH_ADDR', 'for Secure streams', 'NS'),
-  ...unused('CMD_CFGI_STE', LEVEL1, 'Leaf'),
-  ...unused('CMD_CFGI_CD', LEVEL1, 'Leaf'),
   ...unused('CMD_CFGI_ALL', 'without meaning with Range 31', 'StreamID'),
-  ...unused('CMD_TLBI_NH_ALL', NO_STAGE2, 'VMID'),
-  ...unused('CMD_TLBI_NH_ASID', NO_STAGE2, 'VMID'),
   ...unused('CMD_SYNC', 'MSIs are not implemented', 'MSH MSIAttr MSIData MSIAddress MSI_NS'),
 };
 
@@ -211,7 +208,7 @@ function prefetches(structure: bigint): readonly Call[] {
 }
 
 function prefetched(structure: bigint, at: number): bigint {
-  const [, high, low] = (prefetches(structure)[at]?.args ?? [0, 0, 0]) as [unknown, number, number];
+  const [, , high, low] = (prefetches(structure)[at]?.args ?? [0, 0, 0, 0]) as [unknown, unknown, number, number];
   return (BigInt(high) << 32n) | BigInt(low);
 }
 
@@ -220,14 +217,15 @@ function prefetched(structure: bigint, at: number): bigint {
 interface Source extends Partial<events.EventSource> {
   readonly privileged?: boolean;
   readonly instruction?: boolean;
-  readonly fetchAddress?: number;
+  readonly fault?: Partial<events.FaultSource>;
 }
 
 function record(event: number, source: Source): bigint {
   const words = new Uint32Array(8);
   const whole = { streamId: 0, substreamId: -1, addressHi: 0, addressLo: 0, write: true, ...source };
-  const { privileged = false, instruction = false, fetchAddress = 0 } = source;
-  events.encodeEvent(words, event, whole, privileged, instruction, fetchAddress);
+  const { privileged = false, instruction = false } = source;
+  const fault = { stage2: false, cause: events.CLASS_CD, ipa: 0, fetchAddress: 0, ...source.fault };
+  events.encodeEvent(words, event, whole, privileged, instruction, fault);
   return words.reduceRight((all, word) => (all << 32n) | BigInt(word), 0n);
 }
 
@@ -245,17 +243,19 @@ function eventProbes(name: string, event: number): Record<string, ProbeOf> {
     [`${name}.PnU`]: put((v) => ({ privileged: v === 1n })),
     [`${name}.InD`]: put((v) => ({ instruction: v === 1n })),
     [`${name}.RnW`]: put((v) => ({ write: v === 0n })),
-    // Events without a class end where it would be.
-    [`${name}.CLASS`]: writes(
-      (v) => (record(v === 0n ? events.C_BAD_CD : event, {}) >> 64n) << 64n,
-      [name === 'F_WALK_EABT' ? 0b01n : 0b10n],
-    ),
+    [`${name}.CLASS`]: put((v) => ({ fault: { cause: Number(v) } })),
+    [`${name}.S2`]: put((v) => ({ fault: { stage2: v === 1n } })),
     [`${name}.InputAddr`]: put((v) => ({ addressHi: Number(v >> 32n), addressLo: Number(v & ones(32)) })),
-    [`${name}.FetchAddr`]: put((v) => ({ fetchAddress: Number(v << 3n) })),
+    [`${name}.FetchAddr`]: put((v) => ({ fault: { fetchAddress: Number(v << 3n) } })),
+    [`${name}.IPA`]: put((v) => ({ fault: { stage2: true, ipa: Number(v << 12n) } })),
+    // The read of a descriptor, told from the same with an event that has no such bit.
+    [`${name}.TTRnW`]: writes((v) => {
+      const read = { fault: { stage2: true, cause: events.CLASS_TT } };
+      return (record(v === 1n ? event : events.F_ACCESS, read) >> 64n) << 64n;
+    }),
     ...unused(name, 'IMPLEMENTATION DEFINED, and zero', 'Reason'),
     ...unused(name, 'for Realms', 'GPCF'),
     ...unused(name, 'stalls are not implemented', 'STAG Stall'),
-    ...unused(name, NO_STAGE2, 'S2 IPA TTRnW'),
     ...unused(name, 'for Secure streams', 'NSIPA'),
   };
 }
@@ -266,6 +266,7 @@ const EVENT_PROBES: Record<string, ProbeOf> = {
   ...eventProbes('C_BAD_STREAMID', events.C_BAD_STREAMID),
   ...eventProbes('F_STE_FETCH', events.F_STE_FETCH),
   ...eventProbes('C_BAD_STE', events.C_BAD_STE),
+  ...eventProbes('F_STREAM_DISABLED', events.F_STREAM_DISABLED),
   ...eventProbes('C_BAD_SUBSTREAMID', events.C_BAD_SUBSTREAMID),
   ...eventProbes('F_CD_FETCH', events.F_CD_FETCH),
   ...eventProbes('C_BAD_CD', events.C_BAD_CD),
@@ -276,7 +277,7 @@ const EVENT_PROBES: Record<string, ProbeOf> = {
   ...eventProbes('F_PERMISSION', events.F_PERMISSION),
   ...Object.fromEntries(
     readFacts('events')
-      .filter(({ structure }) => ['F_UUT', 'F_STREAM_DISABLED', 'F_TLB_CONFLICT', 'F_CFG_CONFLICT'].includes(structure))
+      .filter(({ structure }) => ['F_UUT', 'F_TLB_CONFLICT', 'F_CFG_CONFLICT'].includes(structure))
       .map(({ structure, field }) => [`${structure}.${field}`, NEVER]),
   ),
 };
@@ -312,11 +313,14 @@ const ID_FIELDS: Readonly<Record<string, readonly [(f: Features) => number, keyo
   'IDR1.ATTR_PERMS_OVR': [idr1, 'attrPermsOvr'],
   'IDR1.ATTR_TYPES_OVR': [idr1, 'attrTypesOvr'],
   'IDR3.HAD': [idr3, 'had'],
+  'IDR3.XNX': [idr3, 'xnx'],
   'IDR3.FWB': [idr3, 'fwb'],
   'IDR3.STT': [idr3, 'stt'],
   'IDR3.RIL': [idr3, 'ril'],
   'IDR3.BBML': [idr3, 'bbml'],
   'IDR5.GRAN4K': [idr5, 'gran4k'],
+  'IDR5.GRAN16K': [idr5, 'gran16k'],
+  'IDR5.GRAN64K': [idr5, 'gran64k'],
   'AIDR.ArchMinorRev': [aidr, 'archMinorRev'],
 };
 
@@ -363,6 +367,8 @@ const REGISTER_PROBES: Record<string, ProbeOf> = {
     only: { bits: 42, why: ABOVE_OAS },
   }),
   'STRTAB_BASE_CFG.LOG2SIZE': mask(maskIn(map.STRTAB_LOG2SIZE)),
+  'STRTAB_BASE_CFG.SPLIT': mask(maskIn(map.STRTAB_SPLIT)),
+  'STRTAB_BASE_CFG.FMT': mask(maskIn(map.STRTAB_FMT)),
   'CMDQ_BASE.RA': hint,
   'CMDQ_BASE.ADDR': effect((s) => BigInt(after(map.CMDQ_BASE, s).cmdqBase) >> 5n, {
     only: { bits: 43, why: ABOVE_OAS },
@@ -408,8 +414,8 @@ const REGISTER_PROBES: Record<string, ProbeOf> = {
   ...unused('IDR0', 'always 0 here', 'RME_IMPL ATSRECERR VATOS VMW NS1ATS'),
   ...unused('IDR1', 'always 0 here', 'ECMDQ TABLES_PRESET QUEUES_PRESET REL PRIQS'),
   ...unused('IDR2', 'always 0 here', 'BA_VATOS'),
-  ...unused('IDR3', 'always 0 here', 'AIE MTEPERM THE S2PO S2PI S1PI EPAN PASIDTT DPT PTWNNC E0PD MPAM PPS XNX PBHA'),
-  ...unused('IDR5', 'always 0 here', 'STALL_MAX VAX D128 DS GRAN64K GRAN16K'),
+  ...unused('IDR3', 'always 0 here', 'AIE MTEPERM THE S2PO S2PI S1PI EPAN PASIDTT DPT PTWNNC E0PD MPAM PPS PBHA'),
+  ...unused('IDR5', 'always 0 here', 'STALL_MAX VAX D128 DS'),
   ...unused('IIDR', 'one constant for the whole register', 'ProductID Variant Revision Implementer'),
   ...unused('AIDR', 'always 0 here', 'ArchMajorRev'),
   ...unused('CR0', NOT_STORED, 'DPT_WALK_EN VMW ATSCHK PRIQEN'),
@@ -429,7 +435,6 @@ const REGISTER_PROBES: Record<string, ProbeOf> = {
   ),
   ...unused('GERROR', NOT_STORED, 'MSI_CMDQ_ABT_ERR PRIQ_ABT_ERR'),
   ...unused('GERRORN', NOT_STORED, 'MSI_CMDQ_ABT_ERR PRIQ_ABT_ERR'),
-  ...unused('STRTAB_BASE_CFG', NOT_STORED, 'FMT SPLIT'),
   ...Object.fromEntries(
     ['GERROR_IRQ_CFG', 'EVENTQ_IRQ_CFG'].flatMap((name) => [
       ...Object.entries(unused(`${name}0`, 'MSIs are not implemented', 'offset ADDR')),
@@ -448,7 +453,7 @@ export function storedByModel(offset: number): number {
 
 // Descriptors: whole programs on the model.
 
-const SUBJECT = openModel();
+const SUBJECT = openModel({ features: PROFILE });
 
 const accepts: Accepts = (steps, last, outcome) => {
   const plain = [...steps.map((step) => ('do' in step ? step : step[0])), last];
@@ -462,8 +467,8 @@ const accepts: Accepts = (steps, last, outcome) => {
 export const MODEL: Side = {
   name: 'model',
   probes: {
-    ste: STE_PROBES,
-    cd: CD_PROBES,
+    ste: { ...STE_PROBES, ...l1stdProbes(accepts) },
+    cd: { ...CD_PROBES, ...l1cdProbes(accepts) },
     commands: COMMAND_PROBES,
     events: EVENT_PROBES,
     registers: REGISTER_PROBES,

@@ -2,11 +2,10 @@
 import { commandOptions, withError } from '../../reference/commands.ts';
 import type { CommandEffect } from '../../reference/commands.ts';
 import { eventRecord } from '../../reference/events.ts';
-import type { EventName, EventSource } from '../../reference/events.ts';
+import type { EventName, EventSource, Stage2Cause } from '../../reference/events.ts';
 import { features } from '../../reference/features.ts';
 import type { Features } from '../../reference/features.ts';
-import { Memory } from '../../reference/memory.ts';
-import { successors } from '../../reference/progress.ts';
+import { tableWindow } from '../../reference/stream-table.ts';
 import { commandQueue, eventQueue } from '../../reference/queues.ts';
 import { readWord } from '../../reference/register-reads.ts';
 import {
@@ -21,12 +20,14 @@ import { writeWord } from '../../reference/register-writes.ts';
 import { resetState } from '../../reference/reset.ts';
 import * as state from '../../reference/state.ts';
 import type { State, TableWindow } from '../../reference/state.ts';
-import { ID_V32, told } from '../../reference/testing.ts';
+import { told } from '../../reference/testing.ts';
 import type { IdRegisters } from '../../scenario/trace.ts';
 import { descriptorProbes } from './descriptor-walks.ts';
-import type { Accepts } from './descriptor-walks.ts';
-import { ones, readFacts, structureOf, wordsOf } from './facts.ts';
-import { CD_PROBES, FEATURES, STE_PROBES, STRUCTURE_VIEWS } from './reference-structures.ts';
+import type { Accepts } from './programs.ts';
+import { l1cdProbes, l1stdProbes } from './table-walks.ts';
+import { ones, place, readFacts, structureOf, wordsOf } from './facts.ts';
+import type { Fact } from './facts.ts';
+import { CD_PROBES, FEATURES, ID, STE_PROBES, STRUCTURE_VIEWS } from './reference-structures.ts';
 import { constant, effect, mask, unused, value, writes } from './side.ts';
 import type { ProbeOf, Side } from './side.ts';
 
@@ -50,7 +51,7 @@ function inWords(effectOf: CommandEffect | undefined): string {
   if (effectOf.kind !== 'invalidate') return effectOf.kind;
   const { scope } = effectOf;
   if (scope.cache === 'tlb') {
-    return `${scope.range === undefined ? 'all' : 'range'} of ${scope.asid === undefined ? 'every ASID' : 'one ASID'}`;
+    return `${scope.stage}: ${scope.range === undefined ? 'all' : 'range'} of ${scope.asid === undefined ? 'every ASID' : 'one ASID'}`;
   }
   return `${scope.ste ? 'STE' : 'CD'} ${scope.first === scope.last ? 'one' : 'many'}`;
 }
@@ -67,8 +68,8 @@ function opcode(name: string, does: string, fields: Readonly<Record<string, bigi
   };
 }
 
-/** All StreamIDs in range, so that each bit of one shows. */
-const ALL_STREAMS: Features = { ...FEATURES, sidSize: 32 };
+/** All StreamIDs and SubstreamIDs in range, so that each bit of one shows. */
+const ALL_STREAMS: Features = { ...FEATURES, sidSize: 32, ssidSize: 20 };
 
 const refusedWith = (name: string): ProbeOf => effect((s) => consumed(s)?.kind === 'illegal', { given: given(name) });
 
@@ -88,12 +89,15 @@ function scope(s: bigint) {
   return does?.kind === 'invalidate' && does.scope.cache === 'tlb' ? does.scope : undefined;
 }
 
+function configScope(s: bigint) {
+  const does = consumed(s, ALL_STREAMS);
+  return does?.kind === 'invalidate' && does.scope.cache === 'config' ? does.scope : undefined;
+}
+
 function pagesOf(s: bigint): bigint {
   const range = scope(s)?.range;
   return range === undefined ? 0n : (range.last - range.first + 1n) >> 12n;
 }
-
-const NO_STAGE2 = 'stage 2 is outside; without it a VMID that is not 0 may make the command do nothing';
 
 function byAddress(name: string, does: string): Record<string, ProbeOf> {
   const ranged = { TG: 1n, TTL: 3n };
@@ -102,7 +106,7 @@ function byAddress(name: string, does: string): Record<string, ProbeOf> {
     [`${name}.Leaf`]: effect((s) => scope(s)?.leaf, { given: given(name) }),
     [`${name}.Address`]: effect((s) => (scope(s)?.range?.first ?? 0n) >> 12n, {
       given: given(name),
-      only: { bits: 36, why: 'Address[63:48] must be a sign, else the command may do nothing' },
+      only: { bits: 36, why: 'what is above the input size must be a sign, else the command may do nothing' },
     }),
     [`${name}.NUM`]: effect((s) => pagesOf(s) - 1n, { given: given(name, ranged) }),
     [`${name}.SCALE`]: effect((s) => pagesOf(s).toString(2).length - 1, {
@@ -110,14 +114,13 @@ function byAddress(name: string, does: string): Record<string, ProbeOf> {
       only: { bits: 5, why: 'bit 25 is RES0 without IDR5.DS' },
     }),
     [`${name}.TTL`]: effect((s) => scope(s)?.ttl, { given: given(name, { TG: 1n, NUM: 1n }) }),
-    // 0: no range. 1: 4 KiB granule, a range. Others: entries that nothing within the reference has.
-    [`${name}.TG`]: effect(pagesOf, {
+    [`${name}.TG`]: effect((s) => scope(s)?.granule ?? 0n, {
       given: given(name, { NUM: 3n }),
       values: [0n, 1n, 2n, 3n],
-      expected: (v) => [1n, 4n, 0n, 0n][Number(v)],
+      expected: (tg) => [0n, 12n, 14n, 16n][Number(tg)],
     }),
+    [`${name}.VMID`]: effect((s) => scope(s)?.vmid, { given: given(name) }),
     ...unused(name, 'no 128-bit descriptors', 'TTL128'),
-    ...unused(name, NO_STAGE2, 'VMID'),
   };
 }
 
@@ -143,7 +146,6 @@ const range: ReturnType<ProbeOf> = {
 
 const COMMAND_PROBES: Record<string, ProbeOf> = {
   ...outside('no EL2 and EL3', 'CMD_TLBI_EL2', 'CMD_TLBI_EL3'),
-  ...outside('no stage 2', 'CMD_TLBI_S12', 'CMD_TLBI_S2'),
   ...outside(
     'no ATS, PRI, stalls, MPAM and DPT',
     'CMD_ATC',
@@ -160,9 +162,10 @@ const COMMAND_PROBES: Record<string, ProbeOf> = {
   ...opcode('CMD_CFGI_ALL', 'STE many', { Range: 31n }),
   ...opcode('CMD_CFGI_CD', 'CD one'),
   ...opcode('CMD_CFGI_CD_ALL', 'CD one'),
-  ...opcode('CMD_TLBI_NH_ALL', 'all of every ASID'),
-  ...opcode('CMD_TLBI_NH_ASID', 'all of one ASID'),
-  ...opcode('CMD_TLBI_NSNH_ALL', 'all of every ASID'),
+  ...opcode('CMD_TLBI_NH_ALL', 'VA: all of every ASID'),
+  ...opcode('CMD_TLBI_NH_ASID', 'VA: all of one ASID'),
+  ...opcode('CMD_TLBI_S12_VMALL', 'both: all of every ASID'),
+  ...opcode('CMD_TLBI_NSNH_ALL', 'both: all of every ASID'),
   ...opcode('CMD_SYNC', 'sync'),
   'CMD_PREFETCH_CONFIG.StreamID': stream('CMD_PREFETCH_CONFIG'),
   'CMD_PREFETCH_ADDR.StreamID': stream('CMD_PREFETCH_ADDR'),
@@ -181,16 +184,19 @@ const COMMAND_PROBES: Record<string, ProbeOf> = {
   'CMD_CFGI_ALL.SSec': refusedWith('CMD_CFGI_ALL'),
   'CMD_CFGI_CD.SSec': refusedWith('CMD_CFGI_CD'),
   'CMD_CFGI_CD_ALL.SSec': refusedWith('CMD_CFGI_CD_ALL'),
-  'CMD_CFGI_CD.SubstreamID': effect((s) => consumed(s)?.kind, {
-    given: given('CMD_CFGI_CD'),
-    expected: (v) => (v === 0n ? 'invalidate' : 'none'),
-  }),
+  'CMD_CFGI_STE.Leaf': effect((s) => configScope(s)?.leaf, { given: given('CMD_CFGI_STE') }),
+  'CMD_CFGI_CD.SubstreamID': effect((s) => configScope(s)?.substreamId, { given: given('CMD_CFGI_CD') }),
+  'CMD_CFGI_CD.Leaf': effect((s) => configScope(s)?.leaf, { given: given('CMD_CFGI_CD') }),
   'CMD_CFGI_STE_RANGE.Range': () => range,
   'CMD_CFGI_ALL.Range': () => range,
+  'CMD_TLBI_NH_ALL.VMID': effect((s) => scope(s)?.vmid, { given: given('CMD_TLBI_NH_ALL') }),
+  'CMD_TLBI_NH_ASID.VMID': effect((s) => scope(s)?.vmid, { given: given('CMD_TLBI_NH_ASID') }),
+  'CMD_TLBI_S12_VMALL.VMID': effect((s) => scope(s)?.vmid, { given: given('CMD_TLBI_S12_VMALL') }),
+  ...byAddress('CMD_TLBI_S2_IPA', 'IPA: range of every ASID'),
   'CMD_TLBI_NH_ASID.ASID': effect((s) => scope(s)?.asid, { given: given('CMD_TLBI_NH_ASID') }),
-  ...byAddress('CMD_TLBI_NH_VA', 'range of one ASID'),
+  ...byAddress('CMD_TLBI_NH_VA', 'VA: range of one ASID'),
   'CMD_TLBI_NH_VA.ASID': effect((s) => scope(s)?.asid, { given: given('CMD_TLBI_NH_VA') }),
-  ...byAddress('CMD_TLBI_NH_VAA', 'range of every ASID'),
+  ...byAddress('CMD_TLBI_NH_VAA', 'VA: range of every ASID'),
   'CMD_PREFETCH_ADDR.Address': effect(
     (s) => {
       const does = consumed(s);
@@ -209,11 +215,7 @@ const COMMAND_PROBES: Record<string, ProbeOf> = {
   ...unused('CMD_PREFETCH_ADDR', 'only named by a rule', 'SSV SubstreamID'),
   ...unused('CMD_PREFETCH_ADDR', 'how much is prefetched is the implementation’s choice', 'Size Stride'),
   ...unused('CMD_PREFETCH_ADDR', 'for Secure streams', 'NS'),
-  ...unused('CMD_CFGI_STE', 'level 1 descriptors are outside', 'Leaf'),
-  ...unused('CMD_CFGI_CD', 'level 1 descriptors are outside', 'Leaf'),
   ...unused('CMD_CFGI_ALL', 'without meaning with Range 31', 'StreamID'),
-  ...unused('CMD_TLBI_NH_ALL', NO_STAGE2, 'VMID'),
-  ...unused('CMD_TLBI_NH_ASID', NO_STAGE2, 'VMID'),
   ...unused('CMD_SYNC', 'MSIs are outside', 'MSH MSIAttr MSIData MSIAddress MSI_NS'),
 };
 
@@ -232,9 +234,14 @@ export function reservedInCommand(name: string, extra: bigint): boolean | undefi
 
 // Events: the record that the reference expects.
 
-const ADDRESSES = { oas: 56, minor: 4 };
+const ADDRESSES = { oas: 56, minor: 4, s2p: true };
 
-function record(name: EventName, source: Partial<EventSource>, fetchAddress?: bigint): bigint {
+interface Fault {
+  readonly fetchAddress?: bigint;
+  readonly stage2?: Stage2Cause | undefined;
+}
+
+function record(name: EventName, source: Partial<EventSource>, fault: Fault = {}): bigint {
   const whole: EventSource = {
     streamId: 0,
     substreamId: undefined,
@@ -244,8 +251,10 @@ function record(name: EventName, source: Partial<EventSource>, fetchAddress?: bi
     instruction: false,
     ...source,
   };
-  const options = { cause: 'EVT-001', ...(fetchAddress === undefined ? {} : { fetchAddress }) } as const;
-  return eventRecord(name, whole, ADDRESSES, options).words.reduceRight((all, word) => (all << 64n) | word, 0n);
+  return eventRecord(name, whole, ADDRESSES, { cause: 'EVT-001', ...fault }).words.reduceRight(
+    (all, word) => (all << 64n) | word,
+    0n,
+  );
 }
 
 /** Bits of a record that the reference does not expect anything of. */
@@ -259,8 +268,14 @@ function unknownIn(name: EventName): bigint {
   return known ^ ones(256);
 }
 
+const CLASSES = ['CD', 'TT', 'IN'] as const;
+
 function eventProbes(name: EventName): Record<string, ProbeOf> {
   const put = (source: (v: bigint) => Partial<EventSource>): ProbeOf => writes((v) => record(name, source(v)));
+  // Where in the TLB a conflict was found may be anywhere.
+  const conflict = name === 'F_TLB_CONFLICT';
+  // What the class of a stage 1 fault is.
+  const ownCause = name === 'F_WALK_EABT' ? 'TT' : 'IN';
   return {
     [`${name}.number`]: (fact) => ({
       kind: 'writes',
@@ -273,21 +288,25 @@ function eventProbes(name: EventName): Record<string, ProbeOf> {
     [`${name}.PnU`]: put((v) => ({ privileged: v === 1n })),
     [`${name}.InD`]: writes((v) => record(name, { write: false, instruction: v === 1n })),
     [`${name}.RnW`]: put((v) => ({ write: v === 0n })),
-    // Events without a class end where it would be.
+    // A Permission fault of a table access says more than its class: left out.
     [`${name}.CLASS`]: writes(
-      (v) => (record(v === 0n ? 'C_BAD_CD' : name, {}) >> 64n) << 64n,
-      [name === 'F_WALK_EABT' ? 0b01n : 0b10n],
+      (v) => record(name, {}, { stage2: { cause: CLASSES[Number(v)] ?? 'IN', ipa: 0n } }),
+      name === 'F_PERMISSION' ? [2n] : [1n, 2n],
     ),
+    [`${name}.S2`]: conflict
+      ? () => ({ kind: 'mask', mask: unknownIn(name) & (ones(32) << 96n) })
+      : writes((v) => record(name, {}, { stage2: v === 0n ? undefined : { cause: ownCause, ipa: 0n } })),
     [`${name}.InputAddr`]: put((v) => ({ inputAddress: v })),
-    [`${name}.FetchAddr`]: writes((v) => record(name, {}, v << 3n)),
+    [`${name}.FetchAddr`]: writes((v) => record(name, {}, { fetchAddress: v << 3n })),
     // What is IMPLEMENTATION DEFINED or UNKNOWN in the record is what the reference lets be anything.
-    [`${name}.Reason`]: () => ({ kind: 'mask', mask: unknownIn(name) & ~(ones(128) << 128n) }),
+    [`${name}.Reason`]: () => ({ kind: 'mask', mask: unknownIn(name) & (ones(32) << 64n) }),
     [`${name}.STAG`]: () => ({ kind: 'mask', mask: unknownIn(name) & (ones(32) << 64n) }),
-    [`${name}.IPA`]: () => ({ kind: 'mask', mask: unknownIn(name) & (ones(64) << 192n) }),
+    [`${name}.IPA`]: conflict
+      ? () => ({ kind: 'mask', mask: unknownIn(name) & (ones(64) << 192n) })
+      : writes((v) => record(name, {}, { stage2: { cause: 'IN', ipa: v << 12n } })),
     [`${name}.TTRnW`]: () => ({ kind: 'mask', mask: unknownIn(name) & (ones(32) << 96n) }),
     ...unused(name, 'for Realms', 'GPCF'),
     ...unused(name, 'stalls are outside', 'Stall'),
-    ...unused(name, 'stage 2 is outside', 'S2'),
     ...unused(name, 'for Secure streams', 'NSIPA'),
   };
 }
@@ -296,6 +315,7 @@ const EVENT_PROBES: Record<string, ProbeOf> = {
   ...eventProbes('C_BAD_STREAMID'),
   ...eventProbes('F_STE_FETCH'),
   ...eventProbes('C_BAD_STE'),
+  ...eventProbes('F_STREAM_DISABLED'),
   ...eventProbes('C_BAD_SUBSTREAMID'),
   ...eventProbes('F_CD_FETCH'),
   ...eventProbes('C_BAD_CD'),
@@ -307,7 +327,6 @@ const EVENT_PROBES: Record<string, ProbeOf> = {
   ...eventProbes('F_TLB_CONFLICT'),
   ...eventProbes('F_CFG_CONFLICT'),
   ...unused('F_UUT', 'never expected', 'number StreamID SSV SubstreamID Reason PnU InD RnW InputAddr'),
-  ...unused('F_STREAM_DISABLED', 'never expected', 'number StreamID'),
 };
 
 // Registers: features from the ID registers, constants, what is stored with which feature, what addresses come to.
@@ -331,6 +350,7 @@ const ID_FIELDS: Readonly<Partial<Record<keyof IdRegisters, Readonly<Record<stri
     PRI: 'pri',
     VMW: 'vmw',
     VMID16: 'vmid16',
+    CD2L: 'cd2l',
     VATOS: 'vatos',
     TTENDIAN: 'ttendian',
     ATSRECERR: 'atsRecErr',
@@ -352,6 +372,12 @@ const ID_FIELDS: Readonly<Partial<Record<keyof IdRegisters, Readonly<Record<stri
   },
   IDR3: {
     HAD: 'had',
+    PBHA: 'pbha',
+    XNX: 'xnx',
+    FWB: 'fwb',
+    PTWNNC: 'ptwnnc',
+    S2PO: 's2po',
+    THE: 'the',
     STT: 'stt',
     MPAM: 'mpam',
     RIL: 'ril',
@@ -379,7 +405,7 @@ const OAS_BITS = [32n, 36n, 40n, 42n, 44n, 48n, 52n, 56n];
 
 /** What a register certainly holds after a write while everything is disabled. */
 function stored(offset: number, written: bigint, f: Features): number {
-  const context = { features: f, id: ID_V32, now: 0 };
+  const context = { features: f, id: ID, now: 0 };
   const [after = resetState(f)] = writeWord(resetState(f), context, offset, Number(written & ones(32))).states;
   const [option] = readWord(after, context, offset);
   return option === undefined ? 0 : (option.value & option.known) >>> 0;
@@ -408,13 +434,17 @@ function holding(offset: number, structure: bigint): State {
 
 const ALL_ADDRESSES: Features = { ...FEATURES, oas: 56, stLevel: 1, sidSize: 32 };
 
-/** The Stream table in use once SMMUEN takes force. */
-function table(base: bigint, config: bigint): TableWindow | undefined {
+/** The Stream table that the registers describe. */
+function table(base: bigint, config: bigint): TableWindow {
   const before = holding(state.STRTAB_BASE, base);
   before.set(state.STRTAB_BASE_CFG, Number(config), []);
-  before.set(state.CR0, state.SMMUEN, []);
-  const context = { features: ALL_ADDRESSES, id: ID_V32, now: 0, memory: new Memory(), chaos: () => undefined };
-  return successors(before, context).find(({ tables }) => tables.length > 0)?.tables[0];
+  return tableWindow(before, ALL_ADDRESSES, 0);
+}
+
+function factOf(structure: string, field: string): Fact {
+  const fact = readFacts('registers').find((each) => each.structure === structure && each.field === field);
+  if (fact === undefined) throw new Error(`no fact about ${structure}.${field}`);
+  return fact;
 }
 
 const NO_MSI = 'MSIs are outside';
@@ -445,13 +475,19 @@ const REGISTER_PROBES: Record<string, ProbeOf> = {
   '*.CMDQ_ERR': mask(state.GERROR_CMDQ_ERR),
   '*.EVENTQ_ABT_ERR': mask(state.GERROR_EVENTQ_ABT_ERR),
   'GERRORN.PRIQ_ABT_ERR': storedWith(state.GERRORN, 'pri'),
-  'STRTAB_BASE.ADDR': value((s) => (table(s, 0n)?.base ?? 0n) >> 6n),
-  'STRTAB_BASE_CFG.LOG2SIZE': effect((s) => table(0n, s)?.log2Size, {
+  'STRTAB_BASE.ADDR': value((s) => table(s, 0n).base >> 6n),
+  'STRTAB_BASE_CFG.LOG2SIZE': effect((s) => table(0n, s).log2Size, {
     expected: (v) => (v > 32n ? 32n : v),
   }),
-  'STRTAB_BASE_CFG.FMT': effect((s) => table(0n, s)?.linear, {
+  'STRTAB_BASE_CFG.FMT': effect((s) => table(0n, s).linear, {
     values: [0n, 1n, 2n, 3n],
     expected: (v) => (v === 1n ? 0n : 1n),
+  }),
+  'STRTAB_BASE_CFG.SPLIT': effect((s) => table(0n, s).split, {
+    given: place(factOf('STRTAB_BASE_CFG', 'FMT'), 1n),
+    values: [0n, 1n, 6n, 8n, 10n, 16n],
+    // Others are Reserved and mean 6.
+    expected: (split) => (split === 8n || split === 10n ? split : 6n),
   }),
   'CMDQ_BASE.ADDR': effect((s) => commandQueue(holding(state.CMDQ_BASE, s), ALL_ADDRESSES).base >> 5n),
   'CMDQ_BASE.LOG2SIZE': effect((s) => commandQueue(holding(state.CMDQ_BASE, s), { ...FEATURES, cmdqs: 31 }).log2Size),
@@ -490,10 +526,10 @@ const REGISTER_PROBES: Record<string, ProbeOf> = {
   'EVENTQ_PROD.offset': constant(state.EVENTQ_PROD),
   'EVENTQ_CONS.offset': constant(state.EVENTQ_CONS),
   ...unused('STATUSR', 'absent without DORMHINT, whose state is not judged', 'offset DORMANT'),
-  ...unused('IDR0', 'nothing judged depends on it', 'COHACC CD2L NS1ATS'),
+  ...unused('IDR0', 'nothing judged depends on it', 'COHACC NS1ATS'),
   ...unused('IDR1', 'nothing judged depends on it', 'REL PRIQS'),
   ...unused('IDR2', 'VATOS is outside', 'BA_VATOS'),
-  ...unused('IDR3', 'nothing judged depends on it', 'AIE MTEPERM THE S2PO PASIDTT PTWNNC FWB PPS XNX PBHA'),
+  ...unused('IDR3', 'nothing judged depends on it', 'AIE MTEPERM PASIDTT PPS'),
   ...unused('IDR5', 'stalls are outside', 'STALL_MAX'),
   ...unused('IIDR', 'any implementer', 'ProductID Variant Revision Implementer'),
   ...unused('AIDR', 'always 0, as a rule of the whole register says', 'ArchMajorRev'),
@@ -511,7 +547,6 @@ const REGISTER_PROBES: Record<string, ProbeOf> = {
   ),
   ...unused('GERROR', 'PRI is outside', 'PRIQ_ABT_ERR'),
   ...unused('STRTAB_BASE', 'a hint, stored with the address', 'RA'),
-  ...unused('STRTAB_BASE_CFG', '2-level Stream tables are outside', 'SPLIT'),
   ...unused('CMDQ_BASE', 'a hint, stored with the address', 'RA'),
   ...unused('EVENTQ_BASE', 'a hint, stored with the address', 'WA'),
   ...Object.fromEntries(
@@ -528,7 +563,7 @@ function offsetOfId(name: keyof IdRegisters): ProbeOf {
   return (fact) => ({
     kind: 'reads',
     read: () => {
-      const id = { ...ID_V32, [name]: 0x5a5a_5a5a };
+      const id = { ...ID, [name]: 0x5a5a_5a5a };
       return readWord(resetState(FEATURES), { features: FEATURES, id, now: 0 }, fact.at ?? 0)[0]?.value;
     },
     values: [0n],
@@ -542,13 +577,13 @@ export const TOGETHER: readonly (readonly [register: string, fields: string, mas
   ['GBPA', 'SHCFG ALLOCCFG MTCFG MemAttr', GBPA_TYPES],
 ];
 
-const accepts: Accepts = (steps, last, outcome) => told([...steps, [last, { outcomes: [outcome] }]]).kind === 'ok';
+const accepts: Accepts = (steps, last, outcome) => told([...steps, [last, { outcomes: [outcome] }]], ID).kind === 'ok';
 
 export const REFERENCE: Side = {
   name: 'reference',
   probes: {
-    ste: STE_PROBES,
-    cd: CD_PROBES,
+    ste: { ...STE_PROBES, ...l1stdProbes(accepts) },
+    cd: { ...CD_PROBES, ...l1cdProbes(accepts) },
     commands: COMMAND_PROBES,
     events: EVENT_PROBES,
     registers: REGISTER_PROBES,
