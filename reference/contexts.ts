@@ -99,17 +99,29 @@ export class Contexts {
   /** Rules that show when entries of other VMIDs are left alone: of this stream as it was, or of other streams (3.17). */
   otherVmids(streamId: number, vmid: number): RuleId[] {
     if (!this.#f.s2p || this.#horizon !== undefined) return [];
+    const { tables, invalidations } = this.#state;
+    const vmids = this.#memory.derive(tables, invalidations, 'VMIDs', () => this.#everyVmid());
     const rules = new Set<RuleId>();
-    for (const other of this.#writtenStreams()) {
-      for (const { structure } of this.#stes(other, -1)) {
+    for (const [other, tags] of vmids) {
+      for (const tag of tags) if (tag !== vmid) rules.add(other === streamId ? 'CACHE-036' : 'TLBI-138');
+    }
+    return [...rules];
+  }
+
+  /** The VMIDs that each stream ever translated with. */
+  #everyVmid(): ReadonlyMap<number, ReadonlySet<number>> {
+    const vmids = new Map<number, Set<number>>();
+    for (const streamId of this.#writtenStreams()) {
+      const tags = new Set<number>();
+      for (const { structure } of this.#stes(streamId, -1)) {
         const judged = judgeSte(structure, this.#f);
         if (judged === 'outside' || judged.kind === 'illegal' || judged.kind === 'abort' || judged.kind === 'bypass')
           continue;
-        const tag = judged.kind === 'stage 1' ? judged.vmid : judged.stage2.vmid;
-        if (tag !== vmid) rules.add(other === streamId ? 'CACHE-036' : 'TLBI-138');
+        tags.add(judged.kind === 'stage 1' ? judged.vmid : judged.stage2.vmid);
       }
+      vmids.set(streamId, tags);
     }
-    return [...rules];
+    return vmids;
   }
 
   /** What the stage 2 translations so far have shown to be forgotten, and what the scenario leaves open. */
