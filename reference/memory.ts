@@ -78,7 +78,7 @@ export class Memory {
     let byTwo = this.#derived.get(one);
     if (byTwo === undefined) this.#derived.set(one, (byTwo = new WeakMap()));
     let results = byTwo.get(two);
-    if (results === undefined) byTwo.set(two, (results = new Map()));
+    if (results === undefined) byTwo.set(two, (results = new Map<string, unknown>()));
     if (results.has(what)) return results.get(what) as T;
     const result = work();
     results.set(what, result);
@@ -99,10 +99,13 @@ export class Memory {
     return result;
   }
 
-  /** Whether the word may ever have held anything but zero. */
-  touched(address: bigint): boolean {
+  /** Which of `count` words from `address` on may ever have held anything but zero, by their place among them. */
+  touched(address: bigint, count: number): number[] {
     const pattern = address >= PATTERN_BASE && address < PATTERN_BASE + PATTERN_BYTES;
-    return pattern || this.#words.has(Number(address >> 3n));
+    const first = Number(address >> 3n);
+    const result: number[] = [];
+    for (let at = 0; at < count; at++) if (pattern || this.#words.has(first + at)) result.push(at);
+    return result;
   }
 
   /** A walk has read the word as a descriptor. */
