@@ -19,7 +19,7 @@ import { permissions } from './permissions.ts';
 import { afterReset, registersIdle, registersRunning } from './registers.ts';
 import { acrossDisable, lateStructures, staleConfig } from './stale-config.ts';
 import { addressSpaces, staleTables } from './stale-tables.ts';
-import { sharedStructures, streamFaults } from './stream-faults.ts';
+import { contiguousStes, sharedStructures, streamFaults } from './stream-faults.ts';
 import { streamRange, streamTableMoves } from './stream-table.ts';
 import { bigEndian, walkFaults } from './walk-faults.ts';
 import { nestedFaults } from './nested-faults.ts';
@@ -71,6 +71,7 @@ export const THEMES: readonly Theme[] = [
   { name: 'odd-from-the-start', weight: 7, story: oddFromTheStart, asides: 'quiet', suits: STAGE1 },
   { name: 'fault-controls', weight: 3, story: faultControlsChange, asides: 'any', suits: STAGE1 },
   { name: 'stream-faults', weight: 10, story: streamFaults, asides: 'any' },
+  { name: 'contiguous-stes', weight: 5, story: contiguousStes, asides: 'quiet' },
   { name: 'shared-structures', weight: 4, story: sharedStructures, asides: 'quiet' },
   { name: 'stale-tables', weight: 9, story: staleTables, asides: 'any' },
   { name: 'address-spaces', weight: 6, story: addressSpaces, asides: 'quiet', suits: STAGE1 },
