@@ -134,17 +134,26 @@ class CdFetch implements CdResult {
     }
     rules.push(...formatRules(structure.s1CdMax, split));
     const address = table + BigInt(index >>> split) * L1CD_BYTES;
-    this.#at(address, { ...way, rules }, (place) => this.#level1(place, split));
+    this.#at(address, { ...way, rules }, (place) => this.#level1(place, split), ['CD-011']);
   }
 
   /** Goes on wherever an address lies: itself, or where stage 2 puts it. */
-  #at(address: bigint, way: Way, then: (at: Way & { address: bigint }) => void): void {
+  #at(
+    address: bigint,
+    way: Way,
+    then: (at: Way & { address: bigint }) => void,
+    faultRules: readonly RuleId[] = [],
+  ): void {
     const located = this.#query.locate?.(way.ste, address);
     if (located === undefined) {
       if (address >> BigInt(this.#f.oas) === 0n) then({ ...way, address });
       return;
     }
-    if (way.until === FOREVER) this.faults.push(...located.faults.map((fault) => ({ ste: way.ste, fault })));
+    if (way.until === FOREVER) {
+      for (const fault of located.faults) {
+        this.faults.push({ ste: way.ste, fault: { ...fault, rules: [...fault.rules, ...faultRules, ...way.rules] } });
+      }
+    }
     for (const place of located.places) then({ ...this.#placed(way, place), address: place.address });
   }
 
@@ -186,10 +195,13 @@ class CdFetch implements CdResult {
       const stale = replaced !== FOREVER;
       if (stale && fresh === true) continue;
       const until = stillUsed(invalidations, streamId, replaced, structure);
-      if (until !== FOREVER) this.forgotten.push(...horizon.rules);
+      const valid = flag(held.value, 0);
+      if (until !== FOREVER) this.forgotten.push(...horizon.rules, ...(valid ? [] : (['CFGI-046'] as const)));
       if (bothGone(invalidations, streamId, replaced, structure, this.#cd)) continue;
       const rules: RuleId[] = [...at.rules];
-      if (stale) rules.push('CACHE-008', ...horizon.spared, ...(flag(held.value, 0) ? [] : (['CD-012'] as const)));
+      if (stale) rules.push('CACHE-008', ...horizon.spared, ...(valid ? [] : (['CD-012'] as const)));
+      // The descriptor is gone, but CDs found through it may be left.
+      if (until !== FOREVER) rules.push('CFGI-047');
       this.#descriptor(held.value, { ste: at.ste, from, until, stale: at.stale || stale, rules }, split);
     }
   }

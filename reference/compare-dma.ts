@@ -137,8 +137,11 @@ export class DmaComparison {
     if (!disabled && this.#bypassed.has(action.streamId)) rules.push('INIT-069');
     if (new Set(states.map((state) => state.cr0InForce & 1)).size > 1) rules.push('ACK-013', 'ACK-029');
     if (new Set(states.map((state) => state.gbpaPending)).size > 1) rules.push('ACK-054');
+    const ssv = (present: boolean): string => `${action.streamId}:${present ? 'with' : 'without'} a SubstreamID`;
+    const present = action.substreamId !== undefined;
+    if (!disabled && this.#used.has(ssv(!present))) rules.push('SUBS-039');
     if (disabled) this.#bypassed.add(action.streamId);
-    else this.#used.add(page).add(`${action.streamId}`);
+    else this.#used.add(page).add(`${action.streamId}`).add(ssv(present));
     return rules;
   }
 

@@ -108,7 +108,11 @@ export class Lookup {
     const rules: RuleId[] = [...common, ...(legal === 'outside' ? [] : legal.rules)];
     rules.push(...this.#contexts.otherVmids(streamId, vmid), ...unusedTable(cd.structure, own, stage2, this.#out));
     if (contexts.some((context) => context.streamId !== streamId && context.key !== key))
-      rules.push('CACHE-025', 'TLBI-137');
+      rules.push(
+        'CACHE-025',
+        'TLBI-137',
+        ...(this.#out.transaction.substreamId === undefined ? [] : (['SUBS-038'] as const)),
+      );
     if (
       contexts.some(
         ({ root }) =>
@@ -344,6 +348,10 @@ export class Lookup {
         })
       : undefined;
     const tags: RuleId[] = tagged && event !== undefined ? ['EVT-016'] : [];
+    const s2Faults = field(scene.ste.structure.words[2] ?? 0n, 58, 57) !== 0n;
+    if (scene.stage2 === undefined && s2Faults) tags.push('STALL-012');
+    if (scene.stage2 !== undefined && s2Faults && !cd.r) tags.push('CD-136');
+    if (this.#out.transaction.substreamId !== undefined) tags.push('STALL-013');
     this.#out.add(cd.a ? ABORT : { kind: 'raz/wi' }, event, stale, [...rules, rule, ...tags], unpredictable);
   }
 

@@ -175,3 +175,43 @@ it('STRTAB_BASE_CFG keeps FMT and SPLIT as written', () => {
   expect(verdict(boot, [{ do: 'read', register: 'STRTAB_BASE_CFG' }, { outcomes: [value(config)] }])).toBe('ok');
   expect(verdict(boot, [{ do: 'read', register: 'STRTAB_BASE_CFG' }, { outcomes: [value(10)] }])).toMatch(/REG-/);
 });
+
+describe('STE.CONT', () => {
+  const flat: Step = { do: 'boot' };
+  const contiguous = (stream: number, set = {}): Step => ({ do: 'ste', stream, set: { CONT: 1n, ...set } });
+  const linear = (...steps: readonly Told[]): string => {
+    const start: readonly Step[] = [
+      { do: 'cd', cd: 0 },
+      { do: 'map', cd: 0, va: 0x1000n, pa: PAGE },
+    ];
+    const { kind, violation, undetermined } = told([...start, ...steps]);
+    return violation === undefined ? (undetermined?.reason ?? kind) : `${violation.rule} ${violation.difference}`;
+  };
+
+  it('changes nothing where the neighbours are the same', () => {
+    expect(linear(contiguous(8), contiguous(9), flat, works(8), works(9))).toBe('ok');
+    expect(linear(contiguous(8), contiguous(9), flat, fails(8))).toMatch(/dma-abort/);
+  });
+
+  it('lets a neighbour that differs be used, or a conflict be reported', () => {
+    const abort = contiguous(9, { Config: 0n });
+    expect(linear(contiguous(8), abort, flat, works(8))).toBe('ok');
+    expect(linear(contiguous(8), abort, flat, quiet(8))).toBe('ok');
+    expect(linear(contiguous(8), abort, flat, fails(8))).toBe('ok');
+    expect(linear(contiguous(8), abort, flat, [dma(8), { outcomes: [patternAt(PAGE + 8n)] }])).toMatch(/dma-data/);
+  });
+
+  it('does not reach beyond the table', () => {
+    const wide = contiguous(8, { CONT: 6n });
+    expect(linear(wide, flat, fails(40))).toBe('ok');
+    expect(linear(wide, flat, works(40))).toMatch(/^STRTAB-006 dma-not-aborted/);
+  });
+
+  it('does not widen an invalidation', () => {
+    const gone: readonly Step[] = [contiguous(8, { V: 0n }), contiguous(9, { V: 0n })];
+    expect(linear(contiguous(8), contiguous(9), flat, ...gone, ...cfgi(8, 1n), works(9))).toBe('ok');
+    expect(linear(contiguous(8), contiguous(9), flat, ...gone, ...cfgi(8, 1n), ...cfgi(9, 1n), works(9))).toMatch(
+      /dma-not-aborted/,
+    );
+  });
+});

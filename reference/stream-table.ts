@@ -226,10 +226,14 @@ function level1Places(
     const stale = replaced !== FOREVER;
     if (stale && fresh) continue;
     const until = stillUsed(state.invalidations, streamId, replaced, structure);
-    if (until !== FOREVER) found.forgotten.push(...horizon.rules);
+    if (until !== FOREVER) {
+      found.forgotten.push(...horizon.rules, ...((held.value & 0x1fn) === 0n ? (['CFGI-027'] as const) : []));
+    }
     if (bothGone(state.invalidations, streamId, replaced, structure, 'STE')) continue;
     const rules: RuleId[] = [...common];
     if (stale) rules.push('CACHE-005', ...horizon.spared, ...moved(state, table));
+    // The descriptor is gone, but STEs found through it may be left.
+    if (until !== FOREVER) rules.push('CFGI-028');
     level1(held.value, f, table, streamId, { from, until, cachedUntil: until, stale, rules }, found);
   }
 }
@@ -273,10 +277,15 @@ function spanRule(span: number, split: number): RuleId {
 
 /** Streams whose STE was ever written, in any Stream table that was in use. */
 export function writtenStreams(state: State, memory: Memory, f: Features): Set<number> {
-  const streams = new Set<number>();
+  return new Set(writtenStes(state, memory, f).map(({ streamId }) => streamId));
+}
+
+/** Every word of an STE that was ever written, in any Stream table that was in use. */
+export function writtenStes(state: State, memory: Memory, f: Features): { streamId: number; word: bigint }[] {
+  const result: { streamId: number; word: bigint }[] = [];
   const collect = (base: bigint, entries: number, first: number): void => {
     for (const word of memory.written(base, BigInt(entries) * STE_BYTES)) {
-      streams.add(first + Number((word - base) >> 6n));
+      result.push({ streamId: first + Number((word - base) >> 6n), word });
     }
   };
   for (const table of state.tables) {
@@ -296,5 +305,5 @@ export function writtenStreams(state: State, memory: Memory, f: Features): Set<n
       }
     }
   }
-  return streams;
+  return result;
 }

@@ -6,17 +6,26 @@
 import { ones } from './bits.ts';
 import { Undetermined } from './undetermined.ts';
 import { type Cd, cdReservedBits, effectiveIps, judgeCd } from './cd.ts';
+import { contiguousNeighbours, identicalStes, reachedByContiguous } from './contiguous.ts';
 import { type CdResult, fetchCd, leafSplit, type Locate } from './cd-table.ts';
 import type { Features } from './features.ts';
 import { Lookup, merging } from './lookup.ts';
-import type { Memory } from './memory.ts';
+import { FOREVER, type Memory } from './memory.ts';
 import { ABORT, Outcomes, type Transaction, type TransactionOutcomes } from './outcomes.ts';
 import type { RuleId } from './rules/ids.ts';
 import { cachesUnknown } from './reset.ts';
 import { selectHalf } from './stage1.ts';
 import { CR2, GBPA, type State } from './state.ts';
 import { ias, type Stage2Config } from './ste-stage2.ts';
-import { effectiveAccess, judgeSte, type Ste, type SteJudgement, steReservedBits, substreams } from './ste.ts';
+import {
+  decodeSte,
+  effectiveAccess,
+  judgeSte,
+  type Ste,
+  type SteJudgement,
+  steReservedBits,
+  substreams,
+} from './ste.ts';
 import { currentTable, fetchSte, translating } from './stream-table.ts';
 import type { Fetched, Nowhere } from './structures.ts';
 import { chooseSubstream } from './substreams.ts';
@@ -99,7 +108,11 @@ class Procedure {
     this.#out.forgotten.push(...steFetch.forgotten);
     this.#out.unknown(steFetch.unknown);
     const outside = streamId >= 2 ** table.log2Size;
-    if (outside) this.#badStreamId(['STRTAB-006', ...table.rules, ...common], 'STRTAB-007', false, false);
+    if (outside) {
+      const capped: RuleId[] = reachedByContiguous(this.#state, this.#memory, this.#f, streamId) ? ['STE-087'] : [];
+      if (this.#f.sidSize === 0) capped.push('REG-050');
+      this.#badStreamId(['STRTAB-006', ...capped, ...table.rules, ...common], 'STRTAB-007', false, false);
+    }
     for (const bad of steFetch.nowhere) {
       this.#badStreamId([...bad.rules, ...common], 'STRTAB-007', bad.stale, bad.unpredictable);
     }
@@ -116,9 +129,20 @@ class Procedure {
       });
     }
     const usable: Fetched<Ste>[] = [];
-    for (const ste of steFetch.seen) {
-      const tableRules: RuleId[] = streamId === 2 ** table.log2Size - 1 ? ['REG-282'] : [];
-      if (this.#ste(ste, [...common, ...tableRules, ...ste.rules])) usable.push(ste);
+    const { rules: shared, others } = fresh
+      ? { rules: [], others: [] }
+      : this.#neighbours(steFetch.seen, steFetch.nowhere.length > 0);
+    for (const ste of [...steFetch.seen, ...others]) {
+      const rules: RuleId[] = [...common, ...shared, ...ste.rules];
+      if (streamId === 2 ** table.log2Size - 1) rules.push('REG-282');
+      if (streamId >= 2 ** 31) rules.push('REG-398');
+      if (ste.stale && ste.structure.cont > 0 && ste.rules.includes('CFGI-023')) rules.push('CFGI-026');
+      if (this.#ste(ste, rules)) usable.push(ste);
+    }
+    if (others.length > 0) {
+      const conflict: RuleId[] = ['EVT-175', 'STE-086', ...common];
+      const mergeable = others.every(({ structure }) => structure.mev) ? 'EVT-204' : undefined;
+      this.#out.abortWith('F_CFG_CONFLICT', true, conflict, { mergeable, unpredictable: true });
     }
     if (usable.length > 0) this.#stage1(usable, common);
   }
@@ -149,11 +173,6 @@ class Procedure {
   /** The STE's part; true when stage 1 goes on. */
   #ste(ste: Fetched<Ste>, common: readonly RuleId[]): boolean {
     const s = ste.structure;
-    if (s.v && s.cont > 0 && this.#neighboursDiffer(s)) {
-      this.#out.unknown('STEs that differ within one CONT span');
-      const conflict: RuleId[] = ['EVT-175', ...common];
-      this.#out.abortWith('F_CFG_CONFLICT', true, conflict, { mergeable: merging(s), unpredictable: true });
-    }
     const judged = judgeSte(s, this.#f);
     if (judged === 'outside') throw new Undetermined('an STE that asks for stage 2 or another StreamWorld');
     const mergeable = 'EVT-205' as const;
@@ -241,21 +260,23 @@ class Procedure {
     return (((this.#memory.now(address)[0]?.value ?? 0n) >> valid) & 1n) === 0n;
   }
 
-  /** Whether the STEs of the span that CONT gives are not all the same, so that any of them may be used (5.2). */
-  #neighboursDiffer(ste: Ste): boolean {
-    const table = currentTable(this.#state);
-    const span = 2 ** Math.min(ste.cont, table.log2Size);
-    const first = Math.floor(this.#t.streamId / span) * span;
-    const base = table.base + BigInt(first) * 64n;
-    const written = this.#memory.written(base, BigInt(span) * 64n);
-    const streams = new Set(written.map((word) => (word - base) >> 6n));
-    if (streams.size < span) return true;
-    return written.some((word) => {
-      const own = ste.words[Number((word >> 3n) & 7n)] ?? 0n;
-      const other = this.#memory.now(word)[0]?.value ?? 0n;
-      const cont = ((word >> 3n) & 7n) === 1n ? 0xfn << 13n : 0n;
-      return ((own ^ other) & ~cont) !== 0n;
-    });
+  /** What CONT lets take the place of the stream's own STE (5.2): rules for the own one, and the others. */
+  #neighbours(own: readonly Fetched<Ste>[], nowhere: boolean): { rules: RuleId[]; others: Fetched<Ste>[] } {
+    const { streamId } = this.#t;
+    const { stes, unwritten } = contiguousNeighbours(this.#state, this.#memory, this.#f, streamId, own);
+    const differing = stes.filter((other) => own.some((ste) => !identicalStes(ste.structure, other.structure)));
+    if (nowhere && stes.length > 0) {
+      // Beyond the level 2 array any STE at all may be used.
+      this.#out.unknown('a StreamID that CONT reaches beyond the span of its level 1 descriptor');
+      return { rules: [], others: stes.map((ste) => ({ ...ste, stale: true, rules: ['STE-088', ...ste.rules] })) };
+    }
+    if (stes.length > 0 && differing.length === 0 && !unwritten) return { rules: ['STE-084'], others: [] };
+    const others = differing.map((ste): Fetched<Ste> => ({ ...ste, stale: true, rules: ['STE-086', ...ste.rules] }));
+    if (unwritten) {
+      const structure = decodeSte([]);
+      others.push({ structure, since: 0, until: FOREVER, stale: true, rules: ['STE-086'] });
+    }
+    return { rules: [], others };
   }
 
   #bypass(ste: Fetched<Ste>, rules: readonly RuleId[]): void {

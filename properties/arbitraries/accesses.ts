@@ -1,4 +1,5 @@
 /** Device accesses, and looking at what came of them. */
+import { CMDQ_BASE } from '../../scenario/memory-map.ts';
 import type { Client } from './opening.ts';
 import { patternOffset, patternStart } from './places.ts';
 import type { DmaOptions, Mapping, World } from './world.ts';
@@ -28,6 +29,17 @@ export function anyAccess(world: World, stream: number, address: bigint): void {
   });
 }
 
+/** Descriptors that were walked and commands that were consumed stay as they were written. */
+function lookAtStructures(world: World): void {
+  const { draw } = world;
+  if (world.mappings.length === 0 || draw.chance(30)) {
+    world.peek(CMDQ_BASE, 64);
+    return;
+  }
+  const { cd, va, level } = draw.pick(world.mappings);
+  world.peek(world.descriptorOf(cd, va, level));
+}
+
 /** An access to each page of a client. */
 export function accessAll(world: World, client: Client): void {
   for (const mapping of client.pages) access(world, client.stream, mapping);
@@ -43,5 +55,6 @@ export function look(world: World): void {
     [1, () => world.read('CMDQ_PROD')],
     [1, () => world.read('EVENTQ_PROD')],
     [1, () => world.read('CR0ACK')],
+    [1, () => lookAtStructures(world)],
   ])();
 }

@@ -129,6 +129,7 @@ export function batches(world: World): void {
     if (draw.chance(60)) world.map(page.cd, page.va, world.freshPage());
     for (let at = 1; at < count; at += 1) {
       if (at === 1) world.command('CMD_TLBI_NH_ALL', undefined, { ring: false });
+      else if (draw.chance(30)) world.command('CMD_SYNC', { CS: 1n }, { ring: false });
       else world.command('CMD_CFGI_CD', { StreamID: BigInt(client.stream) }, { ring: false });
     }
     if (count === 1) world.command('CMD_TLBI_NSNH_ALL');

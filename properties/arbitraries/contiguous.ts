@@ -1,7 +1,7 @@
 /** The Contiguous hint (D8.7): groups of leaves of either stage and each granule, whole or with a member that differs, fresh or stale. */
 import type { DescriptorFields } from '../../scenario/encode/descriptor.ts';
 import { levelShift } from '../../scenario/layout.ts';
-import type { Granule, Level } from '../../scenario/layout.ts';
+import type { Granule } from '../../scenario/layout.ts';
 import { PATTERN_BASE, PATTERN_BYTES, RAM_BASE } from '../../scenario/memory-map.ts';
 import { access } from './accesses.ts';
 import { invalidateAll } from './invalidate.ts';
@@ -20,7 +20,9 @@ export function contiguous(world: World): void {
   const granule = world.granule;
   const level: 2 | 3 = draw.chance(75) ? 3 : 2;
   const stream = draw.pick(target.streams);
-  world.cd(0, draw.chance(25) ? { IPS: 0n } : {});
+  world.cd(0, draw.chance(35) ? { IPS: 0n } : {});
+  // Beyond what the CD lets out: every member is (WALK-119).
+  const beyond = draw.chance(20) ? 1n << 32n : 0n;
   world.ste(stream, 0);
   const step = 1n << BigInt(levelShift(level, granule));
   const group = BigInt(GROUP[granule][level]);
@@ -33,7 +35,7 @@ export function contiguous(world: World): void {
   const odd = draw.chance(25) ? draw.pick(members) : -1;
   const mappings = members.map((at) => {
     // All of the group at one offset from its input addresses: consistent.
-    const pa = outputs(level, granule) + BigInt(at) * step;
+    const pa = (outputs(level, granule) | beyond) + BigInt(at) * step;
     return world.map(0, base + BigInt(at) * step, pa, level, at === odd ? oddMember(world) : { Contiguous: 1n });
   });
   world.boot();
@@ -76,7 +78,7 @@ function staleMember(world: World, stream: number, member: Mapping, all: readonl
   world.sync();
   readOf(world, stream, member);
   if (draw.chance(60)) {
-    const group = 1n << BigInt(levelShift(level as Level, member.granule));
+    const group = 1n << BigInt(levelShift(level, member.granule));
     world.command('CMD_TLBI_NH_VA', { ASID: BigInt(cd + 1), Address: va ^ group });
     world.sync();
   }

@@ -36,7 +36,7 @@ export function dressSte(world: World, cd: number, set: SteFields | undefined): 
     if (substreams.S1DSS !== 0) dressed['S1DSS'] = BigInt(substreams.S1DSS);
   }
   Object.assign(dressed, set);
-  const all: SteFields = dressed as SteFields;
+  const all: SteFields = dressed;
   return {
     ...(Object.keys(dressed).length === 0 ? {} : { set: all }),
     ...(dressed['S1CDMax'] !== undefined && set?.S1CDMax === undefined ? substreamFor(world, cd) : {}),

@@ -179,5 +179,11 @@ export function plainLeaf(world: World): DescriptorFields | undefined {
 function blockLeaf(world: World): DescriptorFields | undefined {
   const { draw } = world;
   if (draw.chance(50)) return plainLeaf(world);
-  return draw.pick<DescriptorFields>([{ nT: 1n }, { or0: 0xe000n }, { or0: 0x1f_f000n }, { or0: 0x1f_e000n, GP: 1n }]);
+  return draw.pick<DescriptorFields>([
+    { Contiguous: 1n },
+    { nT: 1n },
+    { or0: 0xe000n },
+    { or0: 0x1f_f000n },
+    { or0: 0x1f_e000n, GP: 1n },
+  ]);
 }

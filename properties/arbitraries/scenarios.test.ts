@@ -73,9 +73,9 @@ describe('generated scenarios', () => {
       poke: 100,
       peek: 300,
       events: 1000,
-      l1std: -1,
-      l1cd: -1,
-      reset: -1,
+      l1std: 60,
+      l1cd: 80,
+      reset: 30,
       settle: 80,
     };
     for (const [kind, floor] of Object.entries(floors)) {

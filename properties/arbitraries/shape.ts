@@ -54,6 +54,8 @@ export interface Suits {
   /** False: the story speaks of stage 1 itself. */
   readonly only?: false;
   readonly nested?: false;
+  /** True: there has to be a stage 2. */
+  readonly stage2?: true;
   readonly split?: false;
   readonly substreams?: false;
   /** False: addresses of the story are those of the 4 KiB granule, where there is one. */
@@ -68,8 +70,10 @@ export function drawShape(draw: Draw, target: Target, suits: Suits): Shape {
   const plain = target.granules.length < 2 || suits.granules === false || draw.chance(60);
   const low = plain ? first : draw.pick(target.granules);
   const high = plain || draw.chance(70) ? low : draw.pick(target.granules);
-  const only = suits.only !== false && target.s2p && (target.s1p ? draw.chance(12) : draw.chance(92));
-  const nested = !only && suits.nested !== false && target.s1p && target.s2p && draw.chance(40);
+  const must = suits.stage2 === true;
+  const only =
+    suits.only !== false && target.s2p && (target.s1p ? draw.chance(must ? 45 : 12) : must || draw.chance(92));
+  const nested = !only && suits.nested !== false && target.s1p && target.s2p && (must || draw.chance(40));
   const granules = [low, high] as const;
   return {
     granules,
@@ -86,23 +90,24 @@ export function drawShape(draw: Draw, target: Target, suits: Suits): Shape {
 const KIB_4_BLOCKS: readonly bigint[] = [0x4000_0000n, 0x4020_0000n, 0x4100_0000n, 0x4120_0000n];
 const HOLE_BLOCK = 0x7000_0000n;
 
-function drawStage2(
+/** A stage 2 of any legal geometry that reaches all addresses below 4 GiB, for a VM. */
+export function drawStage2(
   draw: Draw,
   target: Target,
   granules: readonly [Granule, Granule],
   only: boolean,
 ): Stage2Shape | undefined {
-  // Every IPA that the usual world uses is below 2 GiB, and none of its leaves is above level 1.
+  // Every IPA that the usual world uses is below 4 GiB, and none of its leaves is above level 1.
   const starts = target.granules.flatMap((granule) =>
     stage2Starts(target, granule)
-      .filter(({ level, least }) => least <= 33 && level < 3)
+      .filter(({ level, least }) => least <= 32 && level < 3)
       .map((start) => ({ granule, ...start })),
   );
   if (starts.length === 0) return undefined;
   const { granule, S2SL0, level, least, most } = draw.chance(50)
     ? (starts[0] as (typeof starts)[0])
     : draw.pick(starts);
-  const S2T0SZ = draw.chance(40) && least <= 25 && most >= 25 ? 25 : draw.between(least, Math.min(most, 33));
+  const S2T0SZ = draw.chance(40) && least <= 25 && most >= 25 ? 25 : draw.between(least, Math.min(most, 32));
   const vm = draw.chance(60) ? 0 : draw.between(1, 3);
   const offset = !only && granule === '4K' && draw.chance(40) ? 0x1000_0000n : 0n;
   const set: Record<string, bigint> = {

@@ -110,6 +110,8 @@ export function acrossDisable(world: World): void {
   if (config) world.ste(client.stream, client.cd, draw.pick<SteFields>([{ V: 0n }, { Config: 0n }, { Config: 4n }]));
   else if (draw.chance(50)) world.unmap(page.cd, page.va);
   else world.map(page.cd, page.va, world.freshPage());
+  // What no walk can have seen, since none is made while it is off (CACHE-067).
+  if (!config && draw.chance(40)) world.map(page.cd, page.va, world.freshPage());
   if (draw.chance(30)) world.dma(client.stream, PATTERN_BASE);
   const told = draw.chance(75);
   if (told) {

@@ -52,6 +52,8 @@ function change(world: World, mapping: Mapping): boolean {
       () => (world.table(cd, va, 2, { Type: 0n, OA: outputOf(world, 2), AF: 1n, AP: 1n, nG: 1n }), false),
     ],
     [1, () => (world.map(cd, va, mapping.pa, level), true)],
+    // The same output by pages in place of a block (3.21.1.1).
+    [level === 2 ? 3 : 0, () => (world.map(cd, va, mapping.pa, 3), false)],
   ])();
 }
 

@@ -51,6 +51,7 @@ export interface CommandOptions {
 /** `boot` itself issues CFGI_ALL, TLBI_NSNH_ALL and CMD_SYNC. */
 const BOOT_COMMANDS = 3;
 
+export type BareSte = Omit<Extract<Step, { do: 'ste' }>, 'do' | 'stream'>;
 export type BootOptions = Omit<Extract<Step, { do: 'boot' }>, 'do'>;
 
 /** Something harmless that may stand between any two steps of a story. */
@@ -155,6 +156,20 @@ export class World {
     if (cd !== 0 && !this.shape.only) step.cd = cd;
     if (stage2 !== undefined && stage2.vm !== 0) step.vm = stage2.vm;
     if (dressed.set !== undefined) step.set = dressed.set;
+    this.push(step);
+  }
+
+  /** An STE just as it is given, but for the order of bytes in stage 2 tables. */
+  bareSte(stream: number, { split, cd = 0, vm = 0, set }: BareSte): void {
+    this.streams.set(stream, cd);
+    this.#substreams.delete(stream);
+    const stage2 = ((set?.Config ?? 0n) & 2n) !== 0n;
+    const all: SteFields = { ...(this.shape.bigEndian && stage2 ? { S2ENDI: 1n } : {}), ...set };
+    const step: Mutable<Extract<Step, { do: 'ste' }>> = { do: 'ste', stream };
+    if (split !== undefined) step.split = split;
+    if (cd !== 0) step.cd = cd;
+    if (vm !== 0) step.vm = vm;
+    if (Object.keys(all).length > 0) step.set = all;
     this.push(step);
   }
 
