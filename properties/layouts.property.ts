@@ -5,9 +5,12 @@
 import { describe, expect, test } from 'vitest';
 import { maskOf, ones, readFacts, TABLES } from './layouts/facts.ts';
 import type { Fact, Table } from './layouts/facts.ts';
-import { MODEL, storedByModel } from './layouts/model-side.ts';
+import { storedByModel } from './layouts/model-registers.ts';
+import { MODEL } from './layouts/model-side.ts';
 import { refuted, shifted } from './layouts/probes.ts';
-import { REFERENCE, reservedInCommand, storedByReference, TOGETHER } from './layouts/reference-side.ts';
+import { reservedInCommand } from './layouts/reference-commands.ts';
+import { storedByReference, TOGETHER } from './layouts/reference-registers.ts';
+import { REFERENCE } from './layouts/reference-side.ts';
 import { RESERVED_IN } from './layouts/reference-structures.ts';
 import { SCENARIO } from './layouts/scenario-side.ts';
 import { probeFor } from './layouts/side.ts';
