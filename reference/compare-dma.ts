@@ -22,7 +22,7 @@ const SPARED_BY_TLBI: readonly RuleId[] = [
 ];
 const SPARED_BY_CFGI: readonly RuleId[] = ['CFGI-023', 'CFGI-031', 'CFGI-041', 'CFGI-044'];
 
-const ASKED_MAX = 6;
+const ASKED_MAX = 3;
 
 type DmaAction = Extract<Action, { op: 'dma-read' | 'dma-write' }>;
 
