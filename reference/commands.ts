@@ -15,7 +15,12 @@ export type CommandEffect =
   | { readonly kind: 'illegal' }
   | { readonly kind: 'invalidate'; readonly scope: ConfigScope | TlbScope }
   | { readonly kind: 'sync'; readonly interrupt: boolean }
-  | { readonly kind: 'prefetch'; readonly streamId: number; readonly address: bigint | undefined }
+  | {
+      readonly kind: 'prefetch';
+      readonly streamId: number;
+      readonly substreamId: number | undefined;
+      readonly address: bigint | undefined;
+    }
   | { readonly kind: 'none' };
 
 export interface CommandOption {
@@ -150,6 +155,7 @@ function effects(opcode: number, word0: bigint, word1: bigint, f: Features): rea
     case 0x04: {
       const range = small(word1, 4, 0);
       if (range === 31) return config(f, 0, 0xffff_ffff, true, ['CFGI-033']);
+      if (streamId >= 2 ** f.sidSize) return [{ effect: NONE, rules: ['CMD-017'] }];
       const size = 2 ** (range + 1);
       const first = Math.floor(streamId / size) * size;
       const rules: RuleId[] = ['CFGI-029', 'CFGI-030'];
@@ -185,6 +191,12 @@ function effects(opcode: number, word0: bigint, word1: bigint, f: Features): rea
       return byAddress(word0, word1, f, { stage: 'VA', asid: small(word0, 63, 48) }, ['TLBI-039']);
     case 0x13:
       return byAddress(word0, word1, f, { stage: 'VA' }, ['TLBI-043']);
+    case 0x20:
+    case 0x21:
+      return [{ effect: NONE, rules: [opcode === 0x20 ? 'TLBI-088' : 'TLBI-093'] }];
+    case 0x22:
+    case 0x23:
+      return el2ByAddress(word0, word1, f, opcode === 0x22 ? 'TLBI-090' : 'TLBI-092');
     case 0x28:
       return tlb(word0, f, { stage: 'both', rules: ['TLBI-068'] });
     case 0x2a:
@@ -204,7 +216,8 @@ function prefetch(word0: bigint, f: Features, address: bigint | undefined, rules
   else if (small(word0, 31, 12) !== 0) rules.push('CMD-031');
   if (address !== undefined && field(address, 63, 48) !== 0n && field(address, 63, 48) !== 0xffffn)
     rules.push('CMD-030');
-  return [{ effect: { kind: 'prefetch', streamId: small(word0, 63, 32), address }, rules }];
+  const substreamId = flag(word0, 11) && f.ssidSize > 0 ? small(word0, 31, 12) : undefined;
+  return [{ effect: { kind: 'prefetch', streamId: small(word0, 63, 32), substreamId, address }, rules }];
 }
 
 function config(
@@ -287,6 +300,12 @@ function byAddress(
   return tlb(word0, f, { ...target, leaf, ttl, granule, range: { first: address, last }, rules });
 }
 
+/** The EL2 forms find nothing here, for no stream has an EL2 StreamWorld; their encodings count all the same. */
+function el2ByAddress(word0: bigint, word1: bigint, f: Features, rule: RuleId): CommandOption[] {
+  const options = byAddress(word0 & ~(ones(32) << 32n), word1, f, { stage: 'VA' }, []);
+  return options.map((option) => (option.effect.kind === 'illegal' ? option : { effect: NONE, rules: [rule] }));
+}
+
 /** A base address that is not aligned to what the level hint says leaves the range UNPREDICTABLE (4.4.1.1). */
 function misalignedRule(tg: number, ttl: number, address: bigint): RuleId | undefined {
   const below = (high: number): boolean => field(address, high, 12) !== 0n;
@@ -359,6 +378,14 @@ function definedBits(opcode: number, f: Features, ranged: boolean): readonly [bi
       return [op | vmid | asid | ranges, span(63, 12) | hints | 1n];
     case 0x13:
       return [op | vmid | ranges, span(63, 12) | hints | 1n];
+    case 0x20:
+      return [op, 0n];
+    case 0x21:
+      return [op | asid, 0n];
+    case 0x22:
+      return [op | asid | ranges, span(63, 12) | hints | 1n];
+    case 0x23:
+      return [op | ranges, span(63, 12) | hints | 1n];
     case 0x28:
       return [op | vmid, 0n];
     case 0x2a:

@@ -26,6 +26,14 @@ export interface Context {
   readonly root: Root;
 }
 
+/** An STE that translates, and what it says. */
+interface Translating {
+  readonly ste: Fetched<Ste>;
+  readonly stage1: boolean;
+  readonly vmid: number;
+  readonly stage2: Stage2Config | undefined;
+}
+
 const CONTEXTS_MAX = 192;
 const NO_ROOTS: readonly never[] = [];
 
@@ -37,6 +45,7 @@ export class Contexts {
   #streams: ReadonlySet<number> | undefined;
   readonly #stage1 = new Map<number, readonly Context[]>();
   readonly #stage2 = new Map<number, readonly Stage2Root[]>();
+  readonly #translating = new Map<string, readonly Translating[]>();
   readonly #translators = new Map<string, Stage2>();
 
   /** @param horizon with it, nothing from before that action is remembered */
@@ -100,13 +109,10 @@ export class Contexts {
   otherVmids(streamId: number, vmid: number): RuleId[] {
     if (!this.#f.s2p || this.#horizon !== undefined) return [];
     const rules = new Set<RuleId>();
+    const all = allTlbHorizon(this.#state.invalidations, 'VA', vmid);
     for (const other of this.#writtenStreams()) {
-      for (const { structure } of this.#stes(other, -1)) {
-        const judged = judgeSte(structure, this.#f);
-        if (judged === 'outside' || judged.kind === 'illegal' || judged.kind === 'abort' || judged.kind === 'bypass')
-          continue;
-        const tag = judged.kind === 'stage 1' ? judged.vmid : judged.stage2.vmid;
-        if (tag !== vmid) rules.add(other === streamId ? 'CACHE-036' : 'TLBI-138');
+      for (const ste of this.#stes(other, all)) {
+        if (ste.vmid !== vmid) rules.add(other === streamId ? 'CACHE-036' : 'TLBI-138');
       }
     }
     return [...rules];
@@ -125,10 +131,24 @@ export class Contexts {
     return (this.#streams ??= writtenStreams(this.#state, this.#memory, this.#f));
   }
 
-  /** Every STE that may have led to a translation since the action `all`. */
-  #stes(streamId: number, all: number): readonly Fetched<Ste>[] {
+  /** Every STE that translates and may have led to a translation since the action `all`, with what it says. */
+  #stes(streamId: number, all: number): readonly Translating[] {
+    const key = `${streamId}:${all}`;
+    const known = this.#translating.get(key);
+    if (known !== undefined) return known;
     const since = configHorizon(this.#before(all), streamId, 'STE').time;
-    return fetchSte(this.#state, this.#memory, this.#f, streamId, since).seen;
+    const result: Translating[] = [];
+    for (const ste of fetchSte(this.#state, this.#memory, this.#f, streamId, since).seen) {
+      const judged = judgeSte(ste.structure, this.#f);
+      if (judged === 'outside') continue;
+      if (judged.kind === 'stage 1') result.push({ ste, stage1: true, vmid: judged.vmid, stage2: undefined });
+      else if (judged.kind === 'stage 2' || judged.kind === 'nested') {
+        const { stage2 } = judged;
+        result.push({ ste, stage1: judged.kind === 'nested', vmid: stage2.vmid, stage2 });
+      }
+    }
+    this.#translating.set(key, result);
+    return result;
   }
 
   /**
@@ -145,15 +165,13 @@ export class Contexts {
     const roots = new Map<string, Stage2Root>();
     const all = allTlbHorizon(this.#state.invalidations, 'IPA', vmid);
     for (const streamId of this.#writtenStreams()) {
-      for (const ste of this.#stes(streamId, all)) {
-        const judged = judgeSte(ste.structure, this.#f);
-        if (judged === 'outside' || (judged.kind !== 'stage 2' && judged.kind !== 'nested')) continue;
-        if (judged.stage2.vmid !== vmid) continue;
+      for (const { ste, stage2, ...of } of this.#stes(streamId, all)) {
+        if (stage2 === undefined || of.vmid !== vmid) continue;
         const until = stillUsed(this.#state.invalidations, streamId, ste.until, 'STE');
-        const key = configKey(judged.stage2);
+        const key = configKey(stage2);
         const same = roots.get(key);
         roots.set(key, {
-          config: judged.stage2,
+          config: stage2,
           since: Math.min(ste.since, same?.since ?? FOREVER),
           until: Math.max(until, same?.until ?? 0),
           own: false,
@@ -168,12 +186,9 @@ export class Contexts {
 
   /** Every legal CD that a stream or a substream could have used at any time, with or without stage 2, and until when. */
   #cds(streamId: number, vmid: number, nested: boolean, all: number): { cd: Fetched<Cd>; until: number }[] {
-    const stes = this.#stes(streamId, all).filter((ste) => {
-      const judged = judgeSte(ste.structure, this.#f);
-      if (judged === 'outside') return false;
-      if (nested) return judged.kind === 'nested' && judged.stage2.vmid === vmid;
-      return judged.kind === 'stage 1' && judged.vmid === vmid;
-    });
+    const stes = this.#stes(streamId, all)
+      .filter((of) => of.stage1 && of.vmid === vmid && (of.stage2 !== undefined) === nested)
+      .map(({ ste }) => ste);
     if (stes.length === 0) return [];
     const locate: Locate | undefined = nested ? (_, ipa) => this.translator(vmid).locate(ipa, 'CD') : undefined;
     return [...writtenCds(this.#memory, this.#f, stes, locate)].flatMap((index) => {

@@ -85,10 +85,13 @@ export class Memory {
     return result;
   }
 
-  /** Whether the word may ever have held anything but zero. */
-  touched(address: bigint): boolean {
+  /** Which of `count` words from `address` on may ever have held anything but zero, by their place among them. */
+  touched(address: bigint, count: number): number[] {
     const pattern = address >= PATTERN_BASE && address < PATTERN_BASE + PATTERN_BYTES;
-    return pattern || this.#words.has(Number(address >> 3n));
+    const first = Number(address >> 3n);
+    const result: number[] = [];
+    for (let at = 0; at < count; at++) if (pattern || this.#words.has(first + at)) result.push(at);
+    return result;
   }
 
   /** A walk has read the word as a descriptor. */

@@ -5,7 +5,7 @@
  * order until something that forces completion (a settle, a CMD_SYNC) is observed.
  */
 import { CERROR_ABT, CERROR_ILL, type CommandEffect, commandOptions, withError } from './commands.ts';
-import type { EventRecord } from './events.ts';
+import type { EventName, EventRecord } from './events.ts';
 import type { Features } from './features.ts';
 import type { Invalidation } from './invalidations.ts';
 import { FOREVER, type Memory } from './memory.ts';
@@ -455,26 +455,33 @@ function consume(
 
 /** A bad structure that was made known, and that no transaction has used, is not reported (7.2). */
 function untouched(state: State, env: Environment, streamId: number): RuleId[] {
-  const access = { substreamId: undefined, address: 0n, write: false, privileged: false, instruction: false };
-  try {
-    const { outcomes } = transactionOutcomes({ ...access, streamId }, state, env.memory, env.features, env.now, true);
-    const bad = outcomes.some(({ event }) => event?.name === 'C_BAD_STE' || event?.name === 'C_BAD_CD');
-    return bad ? ['EVT-038'] : [];
-  } catch (error) {
-    if (error instanceof Undetermined) return [];
-    throw error;
-  }
+  const events = wouldReport(state, env, { streamId, substreamId: undefined, address: 0n });
+  return events.some((name) => name === 'C_BAD_STE' || name === 'C_BAD_CD') ? ['EVT-038'] : [];
 }
 
 /** What a prefetch comes across that a transaction would have reported, and it does not (4.2). */
 function silently(state: State, env: Environment, effect: Extract<CommandEffect, { kind: 'prefetch' }>): RuleId[] {
-  if (effect.streamId >= 2 ** env.features.sidSize) return [];
-  const access = { substreamId: undefined, write: false, privileged: false, instruction: false };
-  const transaction = { ...access, streamId: effect.streamId, address: effect.address ?? 0n };
-  const { outcomes } = transactionOutcomes(transaction, state, env.memory, env.features, env.now, true);
-  const events = outcomes.flatMap((outcome) => (outcome.event === undefined ? [] : [outcome.event.name]));
+  const { streamId, substreamId, address } = effect;
+  if (streamId >= 2 ** env.features.sidSize) return [];
+  const events = wouldReport(state, env, { streamId, substreamId, address: address ?? 0n });
   if (events.some((name) => name.startsWith('C_') || name.endsWith('_FETCH'))) return ['CMD-027', 'EVT-040'];
-  return events.length > 0 && effect.address !== undefined ? ['CMD-028', 'EVT-040'] : [];
+  return events.length > 0 && address !== undefined ? ['CMD-028', 'EVT-040'] : [];
+}
+
+/** Events that a read would cause with empty caches; none where the reference cannot say. */
+function wouldReport(
+  state: State,
+  env: Environment,
+  read: { streamId: number; substreamId: number | undefined; address: bigint },
+): EventName[] {
+  const transaction = { ...read, write: false, privileged: false, instruction: false };
+  try {
+    const { outcomes } = transactionOutcomes(transaction, state, env.memory, env.features, env.now, true);
+    return outcomes.flatMap((outcome) => (outcome.event === undefined ? [] : [outcome.event.name]));
+  } catch (error) {
+    if (error instanceof Undetermined) return [];
+    throw error;
+  }
 }
 
 /** An invalidation with the rules that its circumstances add: translation disabled, everything at once. */

@@ -289,6 +289,68 @@ describe('stage 1 over stage 2', () => {
     expect(verdict(blocked, ...all, faults, event(0x0bn, CLASS.TT, hole + (start - tables)))).toMatch(/event-record/);
   });
 
+  it.each<[string, readonly Step[], Told]>([
+    ['WALK-035', [{ do: 'map', cd: 0, va: 0x1000n, pa: 1n << 42n }], event(0x10n, CLASS.IN, 1n << 42n)],
+    [
+      'EVT-117',
+      [{ do: 'table', vm: 0, va: tables, level: 1, set: { NextTable: 0x7000_0000n } }],
+      event(0x0bn, CLASS.TT, 0x7000_0000n + (tables >> 21n) * 8n - ((tables >> 30n) << 12n)),
+    ],
+    [
+      'WALK-144',
+      [{ do: 'map', vm: 0, va: tables, pa: tables, level: 2, set: { AF: 0n } }],
+      event(0x12n, CLASS.TT, start),
+    ],
+    ['WALK-145', [{ do: 'map', vm: 0, va: tables, pa: 1n << 45n, level: 2 }], event(0x11n, CLASS.TT, start)],
+    [
+      'WALK-152',
+      [{ do: 'table', cd: 0, va: 0x1000n, level: 2, set: { NextTable: 1n << 45n } }],
+      recorded([word0(0x11n), READ | CLASS.IN, 0x1000n, 0n]),
+    ],
+    ['PERM-083', [{ do: 'map', vm: 0, va: IPA, pa: PAGE, set: { S2AP: 2n } }], event(0x13n, CLASS.IN, IPA)],
+    [
+      'PERM-084',
+      [
+        { do: 'map', vm: 0, va: IPA, pa: PAGE, set: { S2AP: 2n } },
+        { do: 'map', cd: 0, va: 0x1000n, pa: IPA, set: { AP: 0n } },
+      ],
+      recorded([word0(0x13n), READ | CLASS.IN, 0x1000n, 0n]),
+    ],
+    [
+      'EVT-199',
+      [
+        { do: 'unmap', vm: 0, va: IPA },
+        { do: 'map', cd: 0, va: 0x1000n, pa: IPA, set: { AP: 0n } },
+      ],
+      recorded([word0(0x13n), READ | CLASS.IN, 0x1000n, 0n]),
+    ],
+  ])('decides by %s', (rule, steps, shown) => {
+    const { kind, decisive } = told([...nested(), ...steps, ...all, faults, shown], ID);
+    expect(kind).toBe('ok');
+    expect([...decisive]).toContain(rule);
+  });
+
+  it('fetches a CD from an address that aborts, or through tables that do', () => {
+    const cfgi: readonly Step[] = [{ do: 'command', name: 'CMD_CFGI_ALL' }, sync, ...all];
+    const hole: Step = { do: 'map', vm: 0, va: 0x4000_0000n, pa: 0x7000_0000n, level: 2 };
+    const fetched = recorded([word0(0x09n), 0n, 0n, 0x7014_0000n]);
+    expect(verdict(hole, ...cfgi, faults, fetched)).toBe('ok');
+    const table: Step = { do: 'table', vm: 0, va: 0x4000_0000n, level: 1, set: { NextTable: 0x7000_0000n } };
+    expect(verdict(table, ...cfgi, faults, event(0x0bn, CLASS.CD, 0x7000_0000n))).toBe('ok');
+    expect(verdict(table, ...cfgi, faults, event(0x0bn, CLASS.TT, 0x7000_0000n))).toMatch(/event-record/);
+  });
+
+  it('keeps stage 2 Table descriptors over an invalidation of leaves only', () => {
+    const table: Step = { do: 'table', vm: 0, va: IPA, level: 2, set: { NextTable: 0x4060_0000n } };
+    const by = (Leaf: bigint): Step => ({
+      ...{ do: 'command', name: 'CMD_TLBI_S2_IPA' },
+      set: { VMID: 1n, Address: IPA, Leaf },
+    });
+    const nh: Step = { do: 'command', name: 'CMD_TLBI_NH_ALL', set: { VMID: 1n } };
+    expect(verdict(sees(PAGE), table, by(1n), sync, nh, sync, sees(PAGE))).toBe('ok');
+    expect(verdict(sees(PAGE), table, by(0n), sync, nh, sync, sees(PAGE))).toMatch(/dma-not-aborted/);
+  });
+
   describe('with an old stage 2', () => {
     const remap: Step = { do: 'map', vm: 0, va: IPA, pa: OTHER };
     const ipa: Step = { do: 'command', name: 'CMD_TLBI_S2_IPA', set: { VMID: 1n, Address: IPA } };

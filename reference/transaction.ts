@@ -110,6 +110,7 @@ class Procedure {
     const outside = streamId >= 2 ** table.log2Size;
     if (outside) {
       const capped: RuleId[] = reachedByContiguous(this.#state, this.#memory, this.#f, streamId) ? ['STE-087'] : [];
+      if (this.#f.sidSize === 0) capped.push('REG-050');
       this.#badStreamId(['STRTAB-006', ...capped, ...table.rules, ...common], 'STRTAB-007', false, false);
     }
     for (const bad of steFetch.nowhere) {
@@ -134,6 +135,7 @@ class Procedure {
     for (const ste of [...steFetch.seen, ...others]) {
       const rules: RuleId[] = [...common, ...shared, ...ste.rules];
       if (streamId === 2 ** table.log2Size - 1) rules.push('REG-282');
+      if (streamId >= 2 ** 31) rules.push('REG-398');
       if (ste.stale && ste.structure.cont > 0 && ste.rules.includes('CFGI-023')) rules.push('CFGI-026');
       if (this.#ste(ste, rules)) usable.push(ste);
     }

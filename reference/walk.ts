@@ -131,6 +131,8 @@ export interface WalkOptions {
 }
 
 const VA_BITS = 64n;
+/** Without BBM level 1 a lookup may then give what no entry says (D8.7.1.1). */
+const MIXED = 'a Contiguous bit that differs within its group';
 export const NO_LIMITS: TableLimits = {
   noUnprivileged: false,
   noWrite: false,
@@ -230,7 +232,7 @@ export class Walker {
   /** A path to a stage 1 descriptor through one stage 2 translation of its IPA; undefined when the two never met. */
   #place(step: Step, path: Path, place: Place): Reading | undefined {
     const since = Math.max(path.since, place.since);
-    const rules: RuleId[] = [...path.rules, ...place.rules];
+    const rules: RuleId[] = [...path.rules, ...place.rules.filter((rule) => !path.rules.includes(rule))];
     if (place.log2Bytes < step.regime.granule) rules.push('WALK-138');
     const stale = path.stale || place.stale;
     const { part } = place;
@@ -286,7 +288,7 @@ export class Walker {
       };
       result.push(...this.#descriptor(step, value, descriptor, indexBits));
     }
-    result.push(...this.#neighbours(step, reading, history, result, indexBits));
+    result.push(...this.#neighbours(step, reading, history, indexBits));
     return result;
   }
 
@@ -468,18 +470,14 @@ export class Walker {
   }
 
   /** What a Contiguous neighbour in the same group may make of this address, where it differs from its own entry (D8.7.1). */
-  #neighbours(
-    step: Step,
-    reading: Reading,
-    history: readonly Held[],
-    found: readonly (Leaf | WalkFault)[],
-    indexBits: number,
-  ): (Leaf | WalkFault)[] {
+  #neighbours(step: Step, reading: Reading, history: readonly Held[], indexBits: number): (Leaf | WalkFault)[] {
     const { granule } = step.regime;
     const members = contiguousMembers(granule, reading.level);
     if (members === undefined || step.horizonSince !== undefined) return [];
     const shift = BigInt(levelShift(granule, reading.level));
-    const index = (reading.address >> 3n) % BigInt(members);
+    const index = Number((reading.address >> 3n) % BigInt(members));
+    const group = reading.address - BigInt(index * 8);
+    const touched = this.#memory.touched(group, members);
     const own = history.at(-1);
     const current = own === undefined ? 0n : this.#order(step, own.value);
     if (reading.level < 3 && (current & 3n) === 3n) return [];
@@ -488,20 +486,23 @@ export class Walker {
       (descriptor & 3n) === (reading.level === 3 ? 3n : 1n) &&
       (reading.level === 3 || blockAllowed(granule, reading.level));
     const unmarked = valid(current) && !flag(current, 52);
-    for (let member = 0n; member < BigInt(members); member++) {
-      const address = reading.address + (member - index) * 8n;
-      if (!this.#memory.touched(address)) continue;
+    for (const member of touched) {
+      const address = group + BigInt(member * 8);
       for (const held of member === index ? history : this.#memory.held(address, reading.since)) {
         const descriptor = this.#order(step, held.value);
-        if (!valid(descriptor) || !flag(descriptor, 52) || !this.#seen(held, reading.since)) continue;
-        const same = descriptor + ((index - member) << shift);
+        if (!valid(descriptor) || !this.#seen(held, reading.since)) continue;
+        if (!flag(descriptor, 52)) {
+          if (flag(current, 52) && valid(current) && this.#features.bbml === 0) this.unknown = MIXED;
+          continue;
+        }
+        const same = descriptor + (BigInt(index - member) << shift);
         if (same === current && (member !== index || aligned(descriptor, member, members, shift))) continue;
         if (!aligned(descriptor, member, members, shift)) {
           this.unknown = 'a Contiguous group whose output is not aligned';
           continue;
         }
         if (member === index) continue;
-        if (unmarked && this.#features.bbml === 0) this.unknown = 'a Contiguous bit that differs within its group';
+        if (unmarked && this.#features.bbml === 0) this.unknown = MIXED;
         const value: Reading = {
           ...reading,
           until: Math.min(reading.until, held.to),
@@ -517,13 +518,9 @@ export class Walker {
           ],
         };
         const conflicts = unmarked && this.#features.bbml < 2;
-        const group: Leaf['group'] = conflicts ? 'conflicting' : 'consistent';
-        result.push(...this.#leaf(step, value, same, indexBits, () => [], group));
+        const kind: Leaf['group'] = conflicts ? 'conflicting' : 'consistent';
+        result.push(...this.#leaf(step, value, same, indexBits, () => [], kind));
       }
-    }
-    if (result.length === 0) {
-      const consistent = found.some((hit) => hit.kind === 'leaf' && flag(hit.descriptor, 52));
-      if (consistent) return [];
     }
     return distinctLeaves(result);
   }
@@ -570,9 +567,8 @@ export class Walker {
 type Raise = (event: WalkFault['event'], ...rules: RuleId[]) => WalkFault[];
 
 /** Whether the group that a Contiguous member belongs to has an output range aligned to its size. */
-function aligned(descriptor: bigint, member: bigint, members: number, shift: bigint): boolean {
-  const output = field(descriptor, 47, Number(shift));
-  return output % BigInt(members) === member;
+function aligned(descriptor: bigint, member: number, members: number, shift: bigint): boolean {
+  return Number(field(descriptor, 47, Number(shift)) % BigInt(members)) === member;
 }
 
 function distinctLeaves(hits: readonly (Leaf | WalkFault)[]): (Leaf | WalkFault)[] {

@@ -76,7 +76,7 @@ export function ruleArea(id: RuleId): string {
 
 function readTsv(file: string, columns: number): string[][] {
   const text = readFileSync(new URL(file, import.meta.url), 'utf8');
-  const lines = text.trimEnd().split('\n').slice(1);
+  const lines = text.replace(/\n+$/, '').split('\n').slice(1);
   return lines.map((line, index) => {
     const cells = line.split('\t');
     if (cells.length !== columns) throw new Error(`${file}:${index + 2}: ${cells.length} columns, not ${columns}`);
