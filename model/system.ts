@@ -39,7 +39,7 @@ export class System {
     this.#smmu.reset();
   }
 
-  /** The SMMU alone to its reset state; memory stays as it is. */
+  /** The SMMU alone to its reset state: registers, caches, interrupts. Memory keeps what it holds. */
   resetSmmu(): void {
     this.#smmu.reset();
   }

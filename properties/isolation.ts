@@ -1,4 +1,5 @@
 /** Noninterference of two streams: what one device sees does not depend on what another, with its own tables and ASID, does. */
+import { BOOT_DEFAULTS } from '../scenario/defaults.ts';
 import { lower } from '../scenario/lower.ts';
 import { EVENTQ_BASE } from '../scenario/memory-map.ts';
 import type { Program, Scenario, Step } from '../scenario/steps.ts';
@@ -12,7 +13,8 @@ import type { Property } from './property.ts';
 import { isLegalCommand } from './transform.ts';
 
 const RECORD_BYTES = 32;
-const EVENTQ_ENTRIES = 32;
+/** What nothing can be said of: the Event queue was full, and some records may be lost. */
+const UNKNOWN = 'unknown';
 
 export const noninterference: Property = {
   name: 'noninterference',
@@ -33,7 +35,10 @@ export const noninterference: Property = {
       const step = scenario.steps[at] as Step;
       const seen = viewOf(step, parts.stream, program, trace, here[at]);
       const seenAlone = viewOf(step, parts.stream, aloneProgram, aloneTrace, there[place]);
-      const difference = seen.findIndex((text, index) => text !== seenAlone[index]);
+      const difference = seen.findIndex((text, index) => {
+        const other = seenAlone[index];
+        return text !== UNKNOWN && other !== UNKNOWN && text !== other;
+      });
       if (difference < 0) continue;
       const action = here[at]?.[0] ?? 0;
       const observed = seen[difference] ?? 'nothing';
@@ -151,18 +156,19 @@ function viewOf(
 ): string[] {
   if (step.do === 'dma') return dmaActions(program, actions).map((at) => dmaText(trace.observations[at]));
   if (step.do !== 'events') return [];
-  return [recordsOf(stream, program, trace, actions ?? []).join(' ')];
+  return [recordsOf(stream, program, trace, actions ?? [])];
 }
 
-/** The stream's event records, oldest first; nothing when the queue has wrapped, for then some may be lost. */
-function recordsOf(stream: number, program: Program, trace: Trace, actions: readonly number[]): string[] {
+/** The stream's event records, oldest first. */
+function recordsOf(stream: number, program: Program, trace: Trace, actions: readonly number[]): string {
   const prod = valueOf(trace.observations[actions[0] ?? -1]);
   const queue = actions.find((at) => {
     const action = program.actions[at];
     return action?.op === 'read-memory' && action.address === EVENTQ_BASE;
   });
   const outcome = trace.observations[queue ?? -1]?.outcome;
-  if (prod === undefined || prod >= EVENTQ_ENTRIES || outcome?.kind !== 'data') return [];
+  const entries = 2 ** Math.min(BOOT_DEFAULTS.eventqLog2Size, (trace.idRegisters.IDR1 >>> 16) & 0x1f);
+  if (prod === undefined || prod >= entries || outcome?.kind !== 'data') return UNKNOWN;
   const records: string[] = [];
   for (let at = 0; at < prod; at += 1) {
     const record = outcome.data.subarray(at * RECORD_BYTES, (at + 1) * RECORD_BYTES);
@@ -170,7 +176,7 @@ function recordsOf(stream: number, program: Program, trace: Trace, actions: read
     const streamId = new DataView(record.buffer, record.byteOffset).getUint32(4, true);
     if (streamId === stream) records.push(bytesToHex(record));
   }
-  return records;
+  return records.join(' ');
 }
 
 function valueOf(observation: Observation | undefined): number | undefined {

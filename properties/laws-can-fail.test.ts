@@ -2,10 +2,15 @@ import { describe, expect, test } from 'vitest';
 import type { Action, Program } from '../scenario/steps.ts';
 import type { Observation, Trace } from '../scenario/trace.ts';
 import type { Subject } from '../subjects/subject.ts';
+import { bug, edit } from '../fuzz/bugs/bug.ts';
+import type { Edit } from '../fuzz/bugs/bug.ts';
+import { loadPatchedModel } from '../fuzz/bugs/load.ts';
+import { openModel } from '../subjects/model.ts';
 import { noninterference } from './isolation.ts';
 import { judged } from './judged.ts';
-import { blocksLikePages, extraInvalidations, twiceTheSame } from './metamorphic.ts';
+import { blocksLikePages, extraInvalidations, invalidatedIsDeterminate, twiceTheSame } from './metamorphic.ts';
 import type { Property, Violated, ViolationKind } from './property.ts';
+import { anyOrder, linearAndTwoLevel, oneCdAndTables, stage1AndNested, wholeAndSplit } from './same-result.ts';
 import { drawn, model } from './testing.ts';
 
 /** The model with each observation passed through `edit`. */
@@ -95,4 +100,83 @@ describe('each law finds a subject that breaks it', () => {
       difference: 'runs-differ',
     });
   });
+});
+
+const ASIDS_MIXED = edit('translate', 'this.#tlb.space(ste.vmid, context.cd.asid)', 'this.#tlb.space(ste.vmid, 0)');
+
+/** Faults of the model, each of which shows in what one law compares. */
+const FAULTS: readonly (readonly [Property, title: string, ...edits: Edit[]])[] = [
+  [
+    extraInvalidations,
+    'CMD_CFGI_CD loses where the CDs of the stream are',
+    edit(
+      'config-cache',
+      '    entry.dropContext(index);\n    if',
+      '    entry.dropContext(index);\n    entry.ste = { ...entry.ste, s1ContextPtr: 0 };\n    if',
+    ),
+  ],
+  [
+    invalidatedIsDeterminate,
+    'what CMD_CFGI_ALL dropped is back after the next one',
+    edit('config-cache', 'this.#generation++;', 'this.#generation ^= 1;'),
+  ],
+  [
+    twiceTheSame,
+    'memory that was written is zero after the reset',
+    {
+      file: 'model/bus/memory.ts',
+      find: 'page.dirty = false;\n      this.#initialPage?.(page.base, page.bytes);',
+      replace: 'page.dirty = false;',
+    },
+  ],
+  [
+    blocksLikePages,
+    'a block passes no more address bits on than a page',
+    edit('translate', 'low & OFFSET_MASK[hit', 'low & 0xfff & OFFSET_MASK[hit'),
+  ],
+  [noninterference, 'entries of the TLB match whatever their ASID', ASIDS_MIXED],
+  [
+    linearAndTwoLevel,
+    'second-level Stream tables have 64 STEs whatever SPLIT is',
+    edit('stream-table', 'const index2 = streamId % 2 ** split;', 'const index2 = streamId % 64;'),
+  ],
+  [
+    stage1AndNested,
+    'both stages together have a leaf as large as the larger of theirs',
+    edit('walk', 'Math.min(leafKind, this.#stage2.kind)', 'Math.max(leafKind, this.#stage2.kind)'),
+  ],
+  [
+    oneCdAndTables,
+    'S1DSS 0b10 leads to the second CD',
+    edit('translate', '    this.#cdIndex = 0;', '    this.#cdIndex = ste.s1CdMax === 0 ? 0 : 1;'),
+  ],
+  [
+    wholeAndSplit,
+    'the second access to a page starts at its beginning',
+    edit('translate', 'const offset = low & ', 'const offset = hit ? low & 0xfc0 : low & '),
+  ],
+  [anyOrder, 'entries of the TLB match whatever their ASID', ASIDS_MIXED],
+];
+
+/** More than any of them needs. */
+const SCENARIOS = 150;
+
+describe('each law that compares runs finds a fault by the comparison alone', () => {
+  for (const [property, title, ...edits] of FAULTS) {
+    test(`${property.name}: ${title}`, async () => {
+      const fault = bug('BUG-0', { title, area: 'TLB', origin: 'none', severity: 'wrong translation' }, ...edits);
+      const subject = openModel({ systemClass: await loadPatchedModel(fault) });
+      let found: Violated | undefined;
+      for (const scenario of drawn(property, SCENARIOS)) {
+        const sound = await property.check(model, scenario);
+        expect(sound.kind, 'on the model as it is').not.toBe('violation');
+        const result = await property.check(subject, scenario);
+        // One that the judge had a part in shows nothing of the comparison.
+        if (result.kind !== 'violation' || result.run.verdict !== undefined) continue;
+        found = result;
+        break;
+      }
+      expect(found).toMatchObject({ difference: 'runs-differ' });
+    });
+  }
 });

@@ -52,9 +52,7 @@ function replaceStream(scenario: Scenario, from: number, to: number): Scenario {
 }
 
 function replaceOwner(scenario: Scenario, key: 'cd' | 'vm', from: number, to: number): Scenario {
-  const steps = scenario.steps.map((step) =>
-    (step as Tables)[key] === from ? ({ ...step, [key]: to }) : step,
-  );
+  const steps = scenario.steps.map((step) => ((step as Tables)[key] === from ? { ...step, [key]: to } : step));
   return { ...scenario, steps };
 }
 

@@ -1,24 +1,32 @@
-/** Properties that compare runs of a scenario and of a changed one, and need no more of the reference than whether an outcome was open. */
+/**
+ * Properties that compare runs of a scenario and of a changed one. Of an orderly scenario (orderly.ts) they compare alone; of others the
+ * reference says which outcomes were open.
+ */
 import { judge } from '../reference/judge.ts';
 import type { Verdict } from '../reference/verdict.ts';
 import { lower } from '../scenario/lower.ts';
 import type { Scenario } from '../scenario/steps.ts';
-import type { Trace } from '../scenario/trace.ts';
 import type { Subject } from '../subjects/subject.ts';
 import { pagesOfBlocks } from './blocks.ts';
+import type { Changed } from './blocks.ts';
 import { blockStories } from './arbitraries/blocks.ts';
 import { scenarios } from './arbitraries/scenarios.ts';
 import { actionsByStep, dmaActions, dmaText, firstDifference, observationText } from './compare.ts';
+import { isOrderly } from './orderly.ts';
+import { halfAndHalf, orderlyScenarios } from './orderly-stories.ts';
 import { judgedResult, violated } from './property.ts';
 import type { Property, PropertyResult, Run } from './property.ts';
+import { run, sameInAllForms } from './same-for-devices.ts';
 import { INVALIDATE_ALL, extraInvalidation, insertBeforeDma } from './transform.ts';
 
 type JudgedRun = Run & { readonly verdict: Verdict };
 
-async function runJudged(subject: Subject, scenario: Scenario, explain = false): Promise<JudgedRun> {
-  const program = lower(scenario);
-  const trace: Trace = await subject.run(program);
-  return { program, trace, verdict: judge(program, trace, { explain }) };
+async function runJudged(subject: Subject, scenario: Scenario): Promise<JudgedRun> {
+  return withVerdict(await run(subject, scenario));
+}
+
+function withVerdict({ program, trace }: Run): JudgedRun {
+  return { program, trace, verdict: judge(program, trace) };
 }
 
 /** Whether only one outcome was permitted at a DMA action. Judges again, with explanations, when the counts alone do not tell. */
@@ -29,15 +37,31 @@ function determinacyOf(run: JudgedRun): (action: number) => boolean {
   return (action) => forced.has(action);
 }
 
+/** The run beside that of the changed scenario, without the judge; undefined when the scenario is not orderly. */
+async function compareAlone(
+  subject: Subject,
+  scenario: Scenario,
+  base: Run,
+  changed: Changed | undefined,
+  rule: string,
+): Promise<PropertyResult | undefined> {
+  if (!isOrderly(scenario, base.trace.idRegisters)) return undefined;
+  return sameInAllForms(subject, scenario, base, changed === undefined ? [] : [changed], rule);
+}
+
 export const extraInvalidations: Property = {
   name: 'extra-invalidation',
   title: 'an invalidation that was not needed changes nothing for any device',
-  arbitrary: scenarios,
+  arbitrary: (subject) => halfAndHalf(scenarios(subject), orderlyScenarios(subject)),
   async check(subject, scenario) {
-    const base = await runJudged(subject, scenario);
+    const inserted = insertBeforeDma(scenario, extraInvalidation);
+    const alone = await run(subject, scenario);
+    const compared = await compareAlone(subject, scenario, alone, inserted, 'TLBI-060');
+    if (compared !== undefined) return compared;
+    const base = withVerdict(alone);
     const result = judgedResult(scenario, base);
     if (result.kind !== 'ok') return result;
-    const { scenario: changed, placeOf, preceded } = insertBeforeDma(scenario, extraInvalidation);
+    const { scenario: changed, placeOf, preceded } = inserted;
     if (!preceded.includes(true)) return { kind: 'ok', run: base, vacuous: true };
     const other = await runJudged(subject, changed);
     return sameForDevices(scenario, base, other, placeOf, 'TLBI-060');
@@ -83,16 +107,20 @@ function sameForDevices(
 export const invalidatedIsDeterminate: Property = {
   name: 'invalidate-all',
   title: 'after everything is invalidated one outcome is left, and the subject has it',
-  arbitrary: scenarios,
+  arbitrary: (subject) => halfAndHalf(scenarios(subject), orderlyScenarios(subject)),
   async check(subject, scenario) {
-    const { scenario: changed, placeOf, preceded } = insertBeforeDma(scenario, () => INVALIDATE_ALL);
-    const run = await runJudged(subject, changed);
+    const inserted = insertBeforeDma(scenario, () => INVALIDATE_ALL);
+    const { scenario: changed, placeOf, preceded } = inserted;
+    const compared = await compareAlone(subject, scenario, await run(subject, scenario), inserted, 'CACHE-061');
+    if (compared !== undefined) return compared;
+    const judgedRun = await runJudged(subject, changed);
     // A step that was put in is blamed on the DMA it stands before.
     const blamed = (step: number): number => placeOf.findIndex((place) => place >= step);
-    const result = judgedResult(scenario, run, blamed);
-    if (result.kind !== 'ok' || run.verdict.determinateDmas === run.verdict.dmas) return result;
+    const result = judgedResult(scenario, judgedRun, blamed);
+    const { determinateDmas, dmas } = judgedRun.verdict;
+    if (result.kind !== 'ok' || determinateDmas === dmas) return result;
     if (sharesTranslations(scenario)) return { ...result, vacuous: true };
-    return stillOpen(scenario, run, placeOf, preceded) ?? result;
+    return stillOpen(scenario, judgedRun, placeOf, preceded) ?? result;
   },
 };
 
@@ -131,15 +159,15 @@ function stillOpen(
 }
 
 /**
- * Whether a CD may rightly use translations that were made through another: global leaves, ASIDs set by hand, descriptors that may be
- * either. An invalidation does not keep the other's from being cached again at once (CACHE-066, TLBI-146).
+ * Whether a access may rightly use translations that were made for another: global leaves, ASIDs set by hand, descriptors that may be
+ * either, groups of contiguous leaves that differ. An invalidation does not keep the other's from being cached again at once (CACHE-066, TLBI-146).
  */
 function sharesTranslations({ steps }: Scenario): boolean {
   return steps.some((step) => {
     if (step.do === 'poke') return true;
     if (step.do !== 'cd' && step.do !== 'map' && step.do !== 'table') return false;
-    const { ASID, nG, Type, raw } = (step.set ?? {}) as Readonly<Record<string, bigint | undefined>>;
-    return ASID !== undefined || nG === 0n || Type === 0n || raw !== undefined;
+    const { ASID, nG, Type, raw, Contiguous } = (step.set ?? {}) as Readonly<Record<string, bigint | undefined>>;
+    return ASID !== undefined || nG === 0n || Type === 0n || raw !== undefined || Contiguous === 1n;
   });
 }
 
@@ -173,10 +201,13 @@ export const blocksLikePages: Property = {
   title: 'a block and the pages it could be made of translate alike',
   arbitrary: (subject) => scenarios(subject, blockStories),
   async check(subject, scenario) {
-    const base = await runJudged(subject, scenario);
+    const changed = pagesOfBlocks(scenario);
+    const alone = await run(subject, scenario);
+    const compared = await compareAlone(subject, scenario, alone, changed, 'WALK-089');
+    if (compared !== undefined) return compared;
+    const base = withVerdict(alone);
     const result = judgedResult(scenario, base);
     if (result.kind !== 'ok') return result;
-    const changed = pagesOfBlocks(scenario);
     if (changed === undefined) return { kind: 'ok', run: base, vacuous: true };
     const other = await runJudged(subject, changed.scenario);
     return sameForDevices(scenario, base, other, changed.placeOf, 'WALK-089');

@@ -14,6 +14,7 @@ import {
   RAM_BYTES,
 } from '../scenario/memory-map.ts';
 import { ALL_ONES } from './bits.ts';
+import type { CrossCell } from './rules/crosses.ts';
 import type { RuleId } from './rules/ids.ts';
 
 /** A value that a word may hold: bits of `known` are certain, the others UNKNOWN. */
@@ -22,6 +23,8 @@ export interface Content {
   readonly known: bigint;
   /** Rules this content rests on, when the SMMU or a device wrote it. */
   readonly rules: readonly RuleId[];
+  /** What software sees when it reads this, for coverage. */
+  readonly cell?: CrossCell;
 }
 
 /** A value and the time it was held: from the write at `from` until just before the write at `to`. */
@@ -49,6 +52,8 @@ const HOLE_WORDS = Number(HOLE_BYTES >> 3n);
 export class Memory {
   readonly #words = new Map<number, Entry[]>();
   readonly #walked = new Set<number>();
+  /** See `derive`; emptied by every write. */
+  #derived = new WeakMap<object, WeakMap<object, Map<string, unknown>>>();
 
   backing(address: bigint): Backing {
     const word = Number(address >> 3n);
@@ -65,6 +70,21 @@ export class Memory {
     for (const [word, entries] of this.#words) {
       if (word >= first && word < last && entries.length > 1) result.push(BigInt(word) << 3n);
     }
+    return result;
+  }
+
+  /**
+   * What follows from the history of memory and the two objects alone, worked out once until something is written: a transaction is
+   * judged in many states, which share what they have in common. `what` names the work and its other inputs.
+   */
+  derive<T>(one: object, two: object, what: string, work: () => T): T {
+    let byTwo = this.#derived.get(one);
+    if (byTwo === undefined) this.#derived.set(one, (byTwo = new WeakMap()));
+    let results = byTwo.get(two);
+    if (results === undefined) byTwo.set(two, (results = new Map<string, unknown>()));
+    if (results.has(what)) return results.get(what) as T;
+    const result = work();
+    results.set(what, result);
     return result;
   }
 
@@ -111,6 +131,7 @@ export class Memory {
     const entries = this.#entries(address);
     const last = entries.at(-1);
     if (last !== undefined && sameContents(last.contents, contents)) return;
+    this.#derived = new WeakMap();
     if (last !== undefined && last.time === time) entries.pop();
     entries.push({ time, contents });
   }
@@ -122,6 +143,7 @@ export class Memory {
     if (last === undefined || last.contents.length === 1) return;
     const contents = last.contents.filter((content) => agrees(content, seen, mask));
     if (contents.length > 0) entries[entries.length - 1] = { time: last.time, contents };
+    this.#derived = new WeakMap();
   }
 
   #entries(address: bigint): Entry[] {

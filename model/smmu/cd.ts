@@ -1,12 +1,15 @@
 /**
- * The Context Descriptor (5.4) and its validity (5.4.2), reached from a Non-secure EL1 stream: two VA ranges, VMSAv8-64, 4 KiB granule.
+ * The Context Descriptor (5.4) and its validity (5.4.2), reached from a Non-secure EL1 stream: two VA ranges, VMSAv8-64.
  * Ignored because absent or without effect here: IRx, ORx, SHx, UWXN (VMSAv8-64), NSCFGx, E0PDx, HAFT, PnCH, EPAN, HWUxxx, AIE, PIE, DS, MAIR,
  * AMAIR, PARTID, PMG. Bits that are not specified are ignored, not checked.
  */
 import { ADDRESS_SIZES } from './features.ts';
 import type { Features } from './features.ts';
+import { GRANULE_OF_TG0, GRANULE_OF_TG1 } from './granule.ts';
+import type { Granule, WalkStart } from './granule.ts';
 import { addressField, alignDown, bits, flag, get, getAddressHigh, getAddressLow, toAddress } from './layout.ts';
 import type { AddressField, Field } from './layout.ts';
+import { supportedGranule, txszMax } from './stage2-config.ts';
 
 export const CD_WORDS = 16;
 
@@ -28,8 +31,8 @@ const ASID = bits(63, 48);
 interface HalfFields {
   readonly txsz: Field;
   readonly tg: Field;
-  /** The encoding of TGx that selects 4 KiB: it differs between the halves. */
-  readonly tg4k: number;
+  /** What TGx selects: the encoding differs between the halves. */
+  readonly granules: readonly (Granule | undefined)[];
   readonly epd: Field;
   readonly tbi: Field;
   readonly had: Field;
@@ -38,7 +41,7 @@ interface HalfFields {
 const HALF0: HalfFields = {
   txsz: bits(5, 0),
   tg: bits(7, 6),
-  tg4k: 0b00,
+  granules: GRANULE_OF_TG0,
   epd: bits(14),
   tbi: bits(38),
   had: bits(65),
@@ -47,7 +50,7 @@ const HALF0: HalfFields = {
 const HALF1: HalfFields = {
   txsz: bits(21, 16),
   tg: bits(23, 22),
-  tg4k: 0b10,
+  granules: GRANULE_OF_TG1,
   epd: bits(30),
   tbi: bits(39),
   had: bits(129),
@@ -61,10 +64,7 @@ export interface VaRange {
   /** Input address bits [63:64-TxSZ], or [55:64-TxSZ] with TBIx: all must equal VA[55]. */
   readonly signMaskHigh: number;
   readonly signMaskLow: number;
-  /** Level of the first lookup, its table's address, and how many index bits of the level it uses, as a mask. */
-  readonly startLevel: number;
-  readonly tableBase: number;
-  readonly startIndexMask: number;
+  readonly start: WalkStart;
   /** HADx. */
   readonly hierarchicalDisabled: boolean;
 }
@@ -130,30 +130,32 @@ function cdIllegal(words: Uint32Array, features: Features): boolean {
 /** Nothing of a half is checked while EPDx is 1 (5.4.1.1). */
 function rangeIllegal(words: Uint32Array, half: HalfFields, features: Features): boolean {
   if (flag(words, half.epd)) return false;
+  const granule = supportedGranule(half.granules[get(words, half.tg)], features);
+  if (granule === undefined) return true;
   const txsz = get(words, half.txsz);
-  if (txsz < 16 || txsz > (features.stt ? 48 : 39)) return true;
-  if (get(words, half.tg) !== half.tg4k) return true;
-  // TTBx above the effective IPS, and above 48 bits since the granule is 4 KiB.
-  const limit = Math.min(effectiveIps(words, features), 48);
-  return getAddressHigh(words, half.ttb) >= 2 ** (limit - 32);
+  if (txsz < 16 || txsz > txszMax(granule, features)) return true;
+  // TTBx above the effective IPS. OAS is at most 48 bits.
+  return getAddressHigh(words, half.ttb) >= 2 ** (effectiveIps(words, features) - 32);
 }
 
 function decodeRange(words: Uint32Array, half: HalfFields, features: Features): VaRange {
   const inputBits = 64 - get(words, half.txsz);
-  const startLevel = 3 - Math.floor((inputBits - 13) / 9);
-  const startIndexBits = inputBits - (12 + 9 * (3 - startLevel));
   const topHigh = flag(words, half.tbi) ? 0x00ff_ffff : 0xffff_ffff;
   return {
     disabled: flag(words, half.epd),
     signMaskHigh: (inputBits > 32 ? topHigh & ~(2 ** (inputBits - 32) - 1) : topHigh) >>> 0,
     signMaskLow: inputBits >= 32 ? 0 : ~(2 ** inputBits - 1) >>> 0,
-    startLevel,
-    // Aligned to the size of the table, which may be smaller than a page.
-    tableBase: alignDown(
-      toAddress(getAddressHigh(words, half.ttb), getAddressLow(words, half.ttb)),
-      startIndexBits + 3,
-    ),
-    startIndexMask: 2 ** startIndexBits - 1,
+    start: startOf(words, half, inputBits),
     hierarchicalDisabled: features.had && flag(words, half.had),
   };
+}
+
+function startOf(words: Uint32Array, half: HalfFields, inputBits: number): WalkStart {
+  // A half that is disabled may say anything; it is never walked.
+  const granule = half.granules[get(words, half.tg)] ?? GRANULE_OF_TG0[0]!;
+  const startLevel = Math.min(3, Math.max(0, 3 - Math.floor((inputBits - 1 - granule.bits) / granule.stride)));
+  const startIndexBits = inputBits - granule.shift[startLevel]!;
+  const ttb = toAddress(getAddressHigh(words, half.ttb), getAddressLow(words, half.ttb));
+  // Aligned to the size of the table, which may be smaller than a granule.
+  return { granule, startLevel, tableBase: alignDown(ttb, startIndexBits + 3), startIndexBits };
 }

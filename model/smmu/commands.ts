@@ -1,14 +1,14 @@
 /**
- * Commands (chapter 4): decoding and effect of one Command queue entry, on a Non-secure queue without stage 2, ATS, stalls or MSIs.
+ * Commands (chapter 4): decoding and effect of one Command queue entry, on a Non-secure queue without Hyp, ATS, stalls or MSIs.
  * An opcode that is Reserved, IMPLEMENTATION DEFINED or of an absent feature is CERROR_ILL. Reserved fields are ignored as a whole
- * (4.1.5); a VMID, which is RES0 here, too. A StreamID beyond SIDSIZE or a SubstreamID other than 0 has no effect (4.1.7).
- * Everything is done before the next command, so CMD_SYNC has nothing to wait for.
+ * (4.1.5): so a VMID without stage 2, and the range fields without RIL. A StreamID or SubstreamID that is too large, an ASID or VMID
+ * beyond its 8 bits have no effect (4.1.7). Everything is done before the next command, so CMD_SYNC has nothing to wait for.
  */
 import type { ConfigCache } from './config-cache.ts';
 import type { Features } from './features.ts';
 import type { Interrupts } from './interrupts.ts';
 import { addressField, bits, flag, get, getAddressHigh, getAddressLow } from './layout.ts';
-import type { Tlb } from './tlb.ts';
+import type { AddressScope, Tlb } from './tlb.ts';
 import type { Translator } from './translate.ts';
 
 export const COMMAND_BYTES = 16;
@@ -29,6 +29,8 @@ const CMD_TLBI_NH_ALL = 0x10;
 const CMD_TLBI_NH_ASID = 0x11;
 const CMD_TLBI_NH_VA = 0x12;
 const CMD_TLBI_NH_VAA = 0x13;
+const CMD_TLBI_S12_VMALL = 0x28;
+const CMD_TLBI_S2_IPA = 0x2a;
 const CMD_TLBI_NSNH_ALL = 0x30;
 const CMD_SYNC = 0x46;
 
@@ -44,6 +46,7 @@ const STRIDE = bits(73, 69);
 const ADDRESS = addressField(127, 76);
 const NUM = bits(16, 12);
 const SCALE = bits(24, 20);
+const VMID = bits(47, 32);
 const ASID = bits(63, 48);
 const TTL = bits(73, 72);
 const TG = bits(75, 74);
@@ -53,7 +56,6 @@ const CS = bits(13, 12);
 const RANGE_ALL = 31;
 const CS_SIG_IRQ = 0b01;
 const CS_RESERVED = 0b11;
-const TG_4KB = 0b01;
 const TG_16KB = 0b10;
 
 /** A prefetch stops after this many translations (4.2.2). */
@@ -68,15 +70,19 @@ export interface CommandParts {
 }
 
 export class Commands {
+  readonly #features: Features;
   readonly #asidMask: number;
+  readonly #vmidMask: number;
   readonly #interrupts: Interrupts;
   readonly #configCache: ConfigCache;
   readonly #tlb: Tlb;
   readonly #translator: Translator;
-  readonly #scope = { high: 0, low: 0, pages: 1, leafOnly: false, level: 0 };
+  readonly #scope = { high: 0, low: 0, pages: 1, leafOnly: false, tg: 0, level: 0 };
 
   constructor(parts: CommandParts) {
+    this.#features = parts.features;
     this.#asidMask = parts.features.asid16 ? 0xffff : 0xff;
+    this.#vmidMask = parts.features.vmid16 ? 0xffff : 0xff;
     this.#interrupts = parts.interrupts;
     this.#configCache = parts.configCache;
     this.#tlb = parts.tlb;
@@ -85,18 +91,19 @@ export class Commands {
 
   /** Executes the 4 words of a command: CERROR_NONE, or CERROR_ILL and then it had no effect. */
   execute(words: Uint32Array): number {
+    const { s1p, s2p } = this.#features;
     switch (get(words, OPCODE)) {
       case CMD_PREFETCH_CONFIG:
         if (flag(words, SSEC)) return CERROR_ILL;
-        if (!flag(words, SSV)) this.#translator.prefetchConfiguration(get(words, STREAM_ID));
+        this.#translator.prefetchConfiguration(get(words, STREAM_ID), substreamIdOf(words));
         return CERROR_NONE;
       case CMD_PREFETCH_ADDR:
         if (flag(words, SSEC)) return CERROR_ILL;
-        if (!flag(words, SSV)) this.#prefetchAddresses(words);
+        this.#prefetchAddresses(words);
         return CERROR_NONE;
       case CMD_CFGI_STE:
         if (flag(words, SSEC)) return CERROR_ILL;
-        this.#configCache.invalidateSte(get(words, STREAM_ID));
+        this.#configCache.invalidateSte(get(words, STREAM_ID), flag(words, LEAF));
         return CERROR_NONE;
       case CMD_CFGI_STE_RANGE:
         if (flag(words, SSEC)) return CERROR_ILL;
@@ -104,25 +111,41 @@ export class Commands {
         else this.#configCache.invalidateSteRange(get(words, STREAM_ID), get(words, RANGE) + 1);
         return CERROR_NONE;
       case CMD_CFGI_CD:
-        if (flag(words, SSEC)) return CERROR_ILL;
-        if (get(words, SUBSTREAM_ID) === 0) this.#configCache.invalidateCd(get(words, STREAM_ID));
+        if (flag(words, SSEC) || !s1p) return CERROR_ILL;
+        this.#configCache.invalidateCd(get(words, STREAM_ID), get(words, SUBSTREAM_ID), flag(words, LEAF));
         return CERROR_NONE;
       case CMD_CFGI_CD_ALL:
-        if (flag(words, SSEC)) return CERROR_ILL;
-        this.#configCache.invalidateCd(get(words, STREAM_ID));
+        if (flag(words, SSEC) || !s1p) return CERROR_ILL;
+        this.#configCache.invalidateCds(get(words, STREAM_ID));
         return CERROR_NONE;
       case CMD_TLBI_NH_ALL:
-      case CMD_TLBI_NSNH_ALL:
-        // The only world here is NS-EL1, and without stage 2 no VMID tags its entries.
-        this.#tlb.invalidateAll();
+        if (!s1p) return CERROR_ILL;
+        if (this.#vmidInRange(words)) this.#tlb.invalidateVmid(this.#vmidOf(words), false);
         return CERROR_NONE;
       case CMD_TLBI_NH_ASID:
-        if (this.#asidInRange(words)) this.#tlb.invalidateAsid(get(words, ASID));
+        if (!s1p) return CERROR_ILL;
+        if (this.#inRange(words)) this.#tlb.invalidateAsid(this.#vmidOf(words), get(words, ASID));
         return CERROR_NONE;
       case CMD_TLBI_NH_VA:
-        return this.#invalidateAddress(words, get(words, ASID));
+        if (!s1p || this.#scopeIllegal(words)) return CERROR_ILL;
+        if (this.#inRange(words)) this.#tlb.invalidateVa(this.#scope, this.#vmidOf(words), get(words, ASID));
+        return CERROR_NONE;
       case CMD_TLBI_NH_VAA:
-        return this.#invalidateAddress(words, -1);
+        if (!s1p || this.#scopeIllegal(words)) return CERROR_ILL;
+        if (this.#vmidInRange(words)) this.#tlb.invalidateVa(this.#scope, this.#vmidOf(words), -1);
+        return CERROR_NONE;
+      case CMD_TLBI_S12_VMALL:
+        if (!s2p) return CERROR_ILL;
+        if (this.#vmidInRange(words)) this.#tlb.invalidateVmid(this.#vmidOf(words), true);
+        return CERROR_NONE;
+      case CMD_TLBI_S2_IPA:
+        if (!s2p || this.#scopeIllegal(words)) return CERROR_ILL;
+        if (this.#vmidInRange(words)) this.#tlb.invalidateIpa(this.#scope, this.#vmidOf(words));
+        return CERROR_NONE;
+      case CMD_TLBI_NSNH_ALL:
+        // The only world here is NS-EL1.
+        this.#tlb.invalidateAll();
+        return CERROR_NONE;
       case CMD_SYNC:
         if (get(words, CS) === CS_RESERVED) return CERROR_ILL;
         // No enable bit gates this interrupt. SIG_SEV without IDR0.SEV is SIG_NONE.
@@ -133,38 +156,42 @@ export class Commands {
     }
   }
 
-  /** ASID[15:8] is RES0 without ASID16: such a command need not affect anything, and does not. */
-  #asidInRange(words: Uint32Array): boolean {
-    return get(words, ASID) <= this.#asidMask;
+  /** RES0 without stage 2: then nothing is tagged by VMID. */
+  #vmidOf(words: Uint32Array): number {
+    return this.#features.s2p ? get(words, VMID) : 0;
+  }
+  /** Without VMID16 or ASID16 bits [15:8] are RES0: such a command need not affect anything, and does not. */
+  #vmidInRange(words: Uint32Array): boolean {
+    return this.#vmidOf(words) <= this.#vmidMask;
+  }
+  #inRange(words: Uint32Array): boolean {
+    return this.#vmidInRange(words) && get(words, ASID) <= this.#asidMask;
   }
 
-  /** By VA, one address or a range (4.4.1.1). `asid` -1: for all ASIDs. */
-  #invalidateAddress(words: Uint32Array, asid: number): number {
-    const scope = this.#scope;
+  /** By address, one or a range (4.4.1.1): into #scope. True: a Reserved combination. */
+  #scopeIllegal(words: Uint32Array): boolean {
+    const scope: { -readonly [K in keyof AddressScope]: AddressScope[K] } = this.#scope;
     scope.high = getAddressHigh(words, ADDRESS);
     scope.low = getAddressLow(words, ADDRESS);
     scope.leafOnly = flag(words, LEAF);
     scope.pages = 1;
+    scope.tg = 0;
     scope.level = 0;
-    const granule = get(words, TG);
-    if (granule !== 0) {
-      const num = get(words, NUM);
-      const scale = get(words, SCALE);
-      // Level 1 has no blocks with 16KB granules (IDR5.DS == 0): that hint is Reserved and taken as none.
-      const ttl = granule === TG_16KB && get(words, TTL) === 1 ? 0 : get(words, TTL);
-      if (num === 0 && scale === 0 && ttl === 0) return CERROR_ILL;
-      // Only entries of the granule named have to go, and all of ours are 4KB ones.
-      if (granule !== TG_4KB) return CERROR_NONE;
-      scope.pages = (num + 1) * 2 ** scale;
-      scope.level = ttl;
-    }
-    if (asid <= this.#asidMask) this.#tlb.invalidateAddress(scope, asid);
-    return CERROR_NONE;
+    const granule = this.#features.ril ? get(words, TG) : 0;
+    if (granule === 0) return false;
+    const num = get(words, NUM);
+    const scale = get(words, SCALE);
+    // Level 1 has no blocks with 16KB granules (IDR5.DS == 0): that hint is Reserved and taken as none.
+    const ttl = granule === TG_16KB && get(words, TTL) === 1 ? 0 : get(words, TTL);
+    if (num === 0 && scale === 0 && ttl === 0) return true;
+    // In 4KB pages: the granules are 4, 16 and 64 of them large.
+    scope.pages = (num + 1) * 2 ** scale * 4 ** (granule - 1);
+    scope.tg = granule;
+    scope.level = ttl;
+    return false;
   }
 
   #prefetchAddresses(words: Uint32Array): void {
-    const cd = this.#translator.prefetchConfiguration(get(words, STREAM_ID));
-    if (cd === undefined) return;
     const count = Math.min(2 ** get(words, SIZE), PREFETCHES_MAX);
     const stride = 2 ** (12 + get(words, STRIDE));
     const strideHigh = Math.floor(stride / 2 ** 32);
@@ -172,10 +199,15 @@ export class Commands {
     let high = getAddressHigh(words, ADDRESS);
     let low = getAddressLow(words, ADDRESS);
     for (let i = 0; i < count; i++) {
-      this.#translator.prefetchAddress(cd, high, low);
+      this.#translator.prefetchAddress(get(words, STREAM_ID), substreamIdOf(words), high, low);
       const sum = low + strideLow;
       low = sum >>> 0;
       high = (high + strideHigh + (sum >= 2 ** 32 ? 1 : 0)) >>> 0;
     }
   }
+}
+
+/** -1 when SSV is 0. Where there are no substreams, one that is given fits no stream, and nothing is prefetched (4.2). */
+function substreamIdOf(words: Uint32Array): number {
+  return flag(words, SSV) ? get(words, SUBSTREAM_ID) : -1;
 }

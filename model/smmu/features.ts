@@ -38,6 +38,7 @@ export interface Features {
   readonly attrPermsOvr: boolean;
   /** IDR3 */
   readonly had: boolean;
+  readonly xnx: boolean;
   readonly fwb: boolean;
   readonly stt: boolean;
   readonly ril: boolean;
@@ -45,7 +46,9 @@ export interface Features {
   /** IDR5: output address size in bits: 32, 36, 40, 42, 44 or 48. */
   readonly oas: number;
   readonly gran4k: boolean;
-  /** AIDR: 2 is SMMUv3.2. */
+  readonly gran16k: boolean;
+  readonly gran64k: boolean;
+  /** AIDR: 1 is SMMUv3.1, 2 is SMMUv3.2. */
   readonly archMinorRev: number;
   /** GBPA.ABORT after reset (IMPLEMENTATION DEFINED). */
   readonly gbpaAbort: boolean;
@@ -80,12 +83,15 @@ export const defaultFeatures: Features = {
   attrTypesOvr: false,
   attrPermsOvr: true,
   had: true,
+  xnx: false,
   fwb: true,
   stt: false,
   ril: true,
   bbml: 0b01,
   oas: 44,
   gran4k: true,
+  gran16k: false,
+  gran64k: false,
   archMinorRev: 2,
   gbpaAbort: false,
 };
@@ -93,41 +99,50 @@ export const defaultFeatures: Features = {
 /** Address sizes in bits, by the encoding of IDR5.OAS and CD.IPS; 0b111 behaves as 0b110 before SMMUv3.4. */
 export const ADDRESS_SIZES: readonly number[] = [32, 36, 40, 42, 44, 48, 52, 52];
 
-/** The features given, defaults for the rest. Throws when the combination is not architected or not implemented here. */
+/**
+ * The features given, defaults for the rest; HAD and XNX follow S1P and S2P, which make them mandatory, unless they are given. Throws
+ * when the combination is not architected or not implemented here.
+ */
 export function resolveFeatures(partial: Partial<Features> = {}): Features {
-  const features = { ...defaultFeatures, ...partial };
+  const stages = { s1p: defaultFeatures.s1p, s2p: defaultFeatures.s2p, ...partial };
+  const features = { ...defaultFeatures, had: stages.s1p, xnx: stages.s2p, ...partial };
   const problems = problemsOf(features);
   if (problems.length > 0) throw new RangeError(`these features cannot be combined: ${problems.join('; ')}`);
   return features;
 }
+
+const ABSENT = ['btm', 'dormhint', 'hyp', 'ats', 'msi', 'sev', 'atos', 'pri', 'attrTypesOvr'] as const;
 
 function problemsOf(f: Features): string[] {
   const problems: string[] = [];
   const require = (holds: boolean, what: string) => {
     if (!holds) problems.push(what);
   };
+  const within = (value: number, low: number, high: number) => Number.isInteger(value) && value >= low && value <= high;
   // What is not implemented here.
-  require(f.s1p && !f.s2p, 'only stage 1 is implemented');
   require(f.ttf === 0b10, 'TTF must be 0b10: only VMSAv8-64 is implemented');
-  require(f.gran4k, 'GRAN4K must be 1');
-  for (const name of ['btm', 'dormhint', 'hyp', 'ats', 'msi', 'sev', 'atos', 'pri', 'vmid16', 'cd2l', 'stt'] as const) {
-    require(!f[name], `${name.toUpperCase()} is not implemented`);
-  }
-  require(f.httu === 0 &&
-    f.stLevel === 0 &&
-    f.ssidsize === 0, 'HTTU, 2-level Stream tables and substreams are not implemented');
+  for (const name of ABSENT) require(!f[name], `${name.toUpperCase()} is not implemented`);
+  require(f.httu === 0, 'HTTU is not implemented');
   require(f.stallModel === 0b01, 'STALL_MODEL must be 0b01: stalls are not implemented');
-  require(!f.attrTypesOvr, 'ATTR_TYPES_OVR is not implemented');
-  require(f.archMinorRev === 2, 'only SMMUv3.2 is implemented');
+  require(f.archMinorRev === 1 || f.archMinorRev === 2, 'only SMMUv3.1 and SMMUv3.2 are implemented');
   // What the architecture asks (6.3.1-6.3.6).
+  require(f.s1p || f.s2p, 'at least one of S1P and S2P must be 1');
+  require(f.gran4k || f.gran16k || f.gran64k, 'at least one granule must be supported');
   require([0b00, 0b10, 0b11].includes(f.ttendian), 'TTENDIAN 0b01 is Reserved');
-  require(f.sidsize >= 0 && f.sidsize <= 6, 'SIDSIZE above 6 needs a 2-level Stream table');
-  require(f.cmdqs >= 0 && f.cmdqs <= 19, 'CMDQS is at most 19');
-  require(f.eventqs >= 0 && f.eventqs <= 19, 'EVENTQS is at most 19');
+  require(within(f.stLevel, 0, 1), 'ST_LEVEL is 0 or 1');
+  require(within(f.sidsize, 0, 32), 'SIDSIZE is at most 32');
+  require(f.sidsize <= 6 || f.stLevel === 1, 'SIDSIZE above 6 needs a 2-level Stream table');
+  require(within(f.ssidsize, 0, 20), 'SSIDSIZE is at most 20');
+  require(within(f.cmdqs, 0, 19), 'CMDQS is at most 19');
+  require(within(f.eventqs, 0, 19), 'EVENTQS is at most 19');
   require([32, 36, 40, 42, 44, 48].includes(f.oas), 'OAS must be 32, 36, 40, 42, 44 or 48 bits');
-  require(f.had, 'HAD is mandatory from SMMUv3.1 with stage 1');
+  require(f.had === f.s1p, 'HAD is mandatory from SMMUv3.1 with stage 1, and 0 without it');
+  require(f.xnx || !f.s2p, 'XNX is mandatory from SMMUv3.1 with stage 2');
+  require(within(f.bbml, 0, 2), 'BBML is 0, 1 or 2');
+  if (f.archMinorRev < 2) return problems;
+  // An SMMUv3.1 may have any of these (2.9).
   require(f.fwb && f.ril, 'FWB and RIL are mandatory from SMMUv3.2');
-  require(f.bbml === 1 || f.bbml === 2, 'BBML is 1 or 2 from SMMUv3.2');
+  require(f.bbml !== 0, 'BBML is 1 or 2 from SMMUv3.2');
   return problems;
 }
 
@@ -173,12 +188,12 @@ export function idr1(f: Features): number {
 
 /** SMMU_IDR3 (6.3.4). */
 export function idr3(f: Features): number {
-  return bit(f.had, 2) + bit(f.fwb, 8) + bit(f.stt, 9) + bit(f.ril, 10) + f.bbml * 2 ** 11;
+  return bit(f.had, 2) + bit(f.xnx, 4) + bit(f.fwb, 8) + bit(f.stt, 9) + bit(f.ril, 10) + f.bbml * 2 ** 11;
 }
 
 /** SMMU_IDR5 (6.3.6). STALL_MAX, VAX, D128 and DS are zero. */
 export function idr5(f: Features): number {
-  return ADDRESS_SIZES.indexOf(f.oas) + bit(f.gran4k, 4);
+  return ADDRESS_SIZES.indexOf(f.oas) + bit(f.gran4k, 4) + bit(f.gran16k, 5) + bit(f.gran64k, 6);
 }
 
 /** SMMU_AIDR (6.3.8). */

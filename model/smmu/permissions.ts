@@ -1,6 +1,6 @@
 /**
- * Stage 1 permissions of the EL1 world (13.4.1; D8.4): direct permissions of a leaf, hierarchical restrictions, WXN, PAN.
- * Held as four bits, so that a TLB entry can carry them and each access is judged anew.
+ * Permissions of the EL1 world (13.4.1, 13.4.3; D8.4). Stage 1: direct permissions of a leaf, hierarchical restrictions, WXN, PAN. Stage 2:
+ * S2AP, XN, and whether the memory is Device. Held as bits, so that a TLB entry can carry those of both and each access is judged anew.
  */
 import { bits, extract } from './layout.ts';
 
@@ -57,4 +57,51 @@ export function permitted(
   }
   if (write && !writable) return false;
   return privileged ? !(pan && unprivilegedAccess) : unprivilegedAccess;
+}
+
+/** Stage 2, beside those of stage 1. S2AP: readable, writable. */
+const S2_READ = 1 << 4;
+const S2_WRITE = 1 << 5;
+const S2_UXN = 1 << 6;
+const S2_PXN = 1 << 7;
+const S2_DEVICE = 1 << 8;
+/** The entry went through both stages; of a Table descriptor: its address is an IPA. */
+export const NESTED = 1 << 9;
+
+// Stage 2 leaf descriptor: MemAttr at [5:2], S2AP at [7:6], XN[1:0] at [54:53].
+const S2_MEM_ATTR = bits(5, 2);
+const S2_AP = bits(7, 6);
+const S2_XN = bits(54 - 32, 53 - 32);
+
+/** Permissions of a stage 2 leaf. Without XNX bit 53 is not looked at; with FWB MemAttr[2] alone tells Device memory (D8.6.6). */
+export function stage2PermissionsOf(low: number, high: number, xnx: boolean, fwb: boolean): number {
+  const ap = extract(low, S2_AP);
+  const xn = extract(high, S2_XN);
+  const memAttr = extract(low, S2_MEM_ATTR);
+  const uxn = xnx ? xn === 0b10 || xn === 0b11 : xn >= 0b10;
+  const pxn = xnx ? xn === 0b01 || xn === 0b10 : xn >= 0b10;
+  const device = fwb ? (memAttr & 0b0100) === 0 : (memAttr & 0b1100) === 0;
+  return (
+    ((ap & 0b01) !== 0 ? S2_READ : 0) |
+    ((ap & 0b10) !== 0 ? S2_WRITE : 0) |
+    (uxn ? S2_UXN : 0) |
+    (pxn ? S2_PXN : 0) |
+    (device ? S2_DEVICE : 0)
+  );
+}
+
+/** Whether stage 2 permits an access of the device. Execution does not need read permission. */
+export function permittedAtStage2(
+  permissions: number,
+  privileged: boolean,
+  instruction: boolean,
+  write: boolean,
+): boolean {
+  if (instruction) return (permissions & (privileged ? S2_PXN : S2_UXN)) === 0;
+  return (permissions & (write ? S2_WRITE : S2_READ)) !== 0;
+}
+
+/** Whether stage 2 permits a read of a CD or of a stage 1 descriptor; with S2PTW these must not be in Device memory (5.2). */
+export function walkPermittedAtStage2(permissions: number, s2ptw: boolean): boolean {
+  return (permissions & S2_READ) !== 0 && !(s2ptw && (permissions & S2_DEVICE) !== 0);
 }

@@ -74,6 +74,9 @@ export const QUEUE_LOG2SIZE = bits(4, 0);
 
 /** STRTAB_BASE_CFG (6.3.25): FMT and SPLIT are RES0 without 2-level tables. */
 export const STRTAB_LOG2SIZE = bits(5, 0);
+export const STRTAB_SPLIT = bits(10, 6);
+export const STRTAB_FMT = bits(17, 16);
+export const STRTAB_FMT_2LEVEL = 0b01;
 
 /** Queue index registers (6.3.27, 6.3.28, 6.3.95, 6.3.96). */
 export const INDEX_BITS = 0x000f_ffff;

@@ -54,6 +54,8 @@ export class Registers {
   strtabBase = 0;
   /** 2^MIN(LOG2SIZE, SIDSIZE). */
   strtabEntries = 1;
+  /** StreamID bits that index the second level; 0: the Stream table is linear. */
+  strtabSplit = 0;
   cmdqBase = 0;
   cmdqLog2Size = 0;
   eventqBase = 0;
@@ -235,7 +237,7 @@ export class Registers {
         return;
       case map.STRTAB_BASE_CFG:
         if (this.smmuEnabled) return;
-        this.#strtabCfg = value & maskIn(map.STRTAB_LOG2SIZE);
+        this.#strtabCfg = value & this.#strtabCfgWritable();
         this.#deriveStrtab();
         return;
       case map.CMDQ_BASE:
@@ -282,11 +284,20 @@ export class Registers {
     return map.GBPA_ABORT | (this.#features.attrPermsOvr ? maskIn(map.GBPA_INSTCFG, map.GBPA_PRIVCFG) : 0);
   }
 
+  #strtabCfgWritable(): number {
+    return maskIn(map.STRTAB_LOG2SIZE, ...(this.#features.stLevel === 0 ? [] : [map.STRTAB_SPLIT, map.STRTAB_FMT]));
+  }
+
   /** Alignment uses the literal LOG2SIZE, range and index the one capped to SIDSIZE (6.3.24, 6.3.25). */
   #deriveStrtab(): void {
     const log2Size = extract(this.#strtabCfg, map.STRTAB_LOG2SIZE);
     const address = toAddress(this.#strtabHigh & ~map.BASE_HINT_HIGH, this.#strtabLow);
-    this.strtabBase = alignDown(address, log2Size + 6);
+    this.strtabSplit = splitOf(this.#strtabCfg);
+    // A first-level table has at least 64 bytes.
+    this.strtabBase = alignDown(
+      address,
+      this.strtabSplit === 0 ? log2Size + 6 : Math.max(6, log2Size - this.strtabSplit + 3),
+    );
     this.strtabEntries = 2 ** Math.min(log2Size, this.#features.sidsize);
   }
 
@@ -303,4 +314,11 @@ export class Registers {
       this.eventqLog2Size + 5,
     );
   }
+}
+
+/** The effective SPLIT of a 2-level table: Reserved values behave as 6. 0: FMT selects a linear one, as its Reserved values do. */
+function splitOf(strtabCfg: number): number {
+  if (extract(strtabCfg, map.STRTAB_FMT) !== map.STRTAB_FMT_2LEVEL) return 0;
+  const split = extract(strtabCfg, map.STRTAB_SPLIT);
+  return split === 8 || split === 10 ? split : 6;
 }

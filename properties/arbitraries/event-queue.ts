@@ -3,6 +3,7 @@
  * initial indices, or lie where memory aborts. The stories count the events they cause, one for each DMA that faults.
  */
 import { EVENTQ_BASE } from '../../scenario/memory-map.ts';
+import { REGISTERS } from '../../scenario/registers.ts';
 import { access, accessAll, look } from './accesses.ts';
 import { invalidateConfig } from './invalidate.ts';
 import { openWorld } from './opening.ts';
@@ -118,7 +119,10 @@ function rewriteIndices(world: World): void {
   const flag = draw.chance(40) ? OVERFLOW_FLAG : 0n;
   world.write('EVENTQ_PROD', index | flag);
   const full = draw.chance(40) ? 32n : 0n;
-  world.write('EVENTQ_CONS', (index ^ full) | (draw.chance(80) ? flag : flag ^ OVERFLOW_FLAG));
+  // Bits above the queue's own count for nothing (REG-357).
+  const above = draw.chance(40) ? 1n << BigInt(draw.between(6, 19)) : 0n;
+  world.write('EVENTQ_CONS', (index ^ full) | above | (draw.chance(80) ? flag : flag ^ OVERFLOW_FLAG));
+  if (above !== 0n) world.read('EVENTQ_CONS');
   world.read('EVENTQ_PROD');
 }
 
@@ -194,6 +198,8 @@ export function interrupts(world: World): void {
     draw.weighted<() => void>([
       [4, () => events.fault()],
       [3, () => (world.write('IRQ_CTRL', draw.bits(3)), world.read('IRQ_CTRLACK'))],
+      [2, () => unacknowledged(world)],
+      [2, () => syncsAtOnce(world)],
       [3, () => events.consume(draw.chance(60) ? events.prod - events.cons : 1, true)],
       [2, () => world.command('CMD_SYNC', { CS: 1n })],
       [1, () => world.command('CMD_SYNC', { CS: 2n })],
@@ -205,6 +211,26 @@ export function interrupts(world: World): void {
   world.read('IRQ_CTRL');
   world.read('IRQ_CTRLACK');
   look(world);
+}
+
+/** IRQ_CTRL read before it need be acknowledged (ACK-061). */
+function unacknowledged(world: World): void {
+  const { draw } = world;
+  const { IRQ_CTRL, IRQ_CTRLACK } = REGISTERS;
+  world.quietly(() => {
+    world.push({ do: 'write-offset', offset: IRQ_CTRL.offset, value: draw.bits(3), bytes: 4 });
+    if (draw.chance(25)) world.push({ do: 'write-offset', offset: IRQ_CTRL.offset, value: draw.bits(3), bytes: 4 });
+    world.push({ do: 'read-offset', offset: (draw.chance(70) ? IRQ_CTRL : IRQ_CTRLACK).offset, bytes: 4 });
+    world.settle();
+  });
+}
+
+/** Two of one source before anything settles: one interrupt may stand for both (MSI-012). */
+function syncsAtOnce(world: World): void {
+  world.quietly(() => {
+    world.command('CMD_SYNC', { CS: 1n }, { ring: false });
+    world.command('CMD_SYNC', { CS: 1n });
+  });
 }
 
 /** A command in error, mended and acknowledged at once. */

@@ -20,7 +20,11 @@ export const CONFIGURATION_CACHE_BUGS = [
       origin: '4.3.3',
       severity: 'isolation breach',
     },
-    edit('commands', 'if (get(words, SUBSTREAM_ID) === 0) this.#configCache.invalidateCd(get(words, STREAM_ID));', ''),
+    edit(
+      'commands',
+      'this.#configCache.invalidateCd(get(words, STREAM_ID), get(words, SUBSTREAM_ID), flag(words, LEAF));',
+      '',
+    ),
   ),
   bug(
     'BUG-202',
@@ -30,11 +34,7 @@ export const CONFIGURATION_CACHE_BUGS = [
       origin: '4.3.4',
       severity: 'isolation breach',
     },
-    edit(
-      'commands',
-      'this.#configCache.invalidateCd(get(words, STREAM_ID));\n        return CERROR_NONE;\n      case CMD_TLBI_NH_ALL:',
-      'return CERROR_NONE;\n      case CMD_TLBI_NH_ALL:',
-    ),
+    edit('commands', 'this.#configCache.invalidateCds(get(words, STREAM_ID));', ''),
   ),
   bug(
     'BUG-203',
@@ -44,7 +44,7 @@ export const CONFIGURATION_CACHE_BUGS = [
       origin: '4.3.1',
       severity: 'isolation breach',
     },
-    edit('commands', 'this.#configCache.invalidateSte(get(words, STREAM_ID));', ''),
+    edit('commands', 'this.#configCache.invalidateSte(get(words, STREAM_ID), flag(words, LEAF));', ''),
   ),
   bug(
     'BUG-204',
@@ -56,14 +56,14 @@ export const CONFIGURATION_CACHE_BUGS = [
     },
     edit(
       'config-cache',
-      'if (entry !== undefined) entry.generation = -1;',
-      'if (entry !== undefined) entry.generation = -1 - this.#generation;',
+      'if (entry !== undefined) entry.generation = -1;\n    if (leaf',
+      'if (entry !== undefined) entry.generation = -1 - this.#generation;\n    if (leaf',
     ),
     edit(
       'config-cache',
-      'entry.streamId = streamId;\n    entry.generation = this.#generation;\n    entry.ste = ste;\n    entry.cd = undefined;',
-      'if (entry.streamId !== streamId || entry.generation !== -1 - this.#generation) entry.cd = undefined;\n' +
-        '    entry.streamId = streamId;\n    entry.generation = this.#generation;\n    entry.ste = ste;',
+      'entry.streamId = streamId;\n    entry.generation = this.#generation;\n    entry.ste = ste;\n    entry.epoch = -1;\n    entry.dropContexts();',
+      'if (entry.streamId !== streamId || entry.generation !== -1 - this.#generation) entry.dropContexts();\n' +
+        '    entry.streamId = streamId;\n    entry.generation = this.#generation;\n    entry.ste = ste;\n    entry.epoch = -1;',
     ),
   ),
   bug(
@@ -77,7 +77,7 @@ export const CONFIGURATION_CACHE_BUGS = [
     edit(
       'commands',
       'if (get(words, RANGE) === RANGE_ALL) this.#configCache.invalidateAll();',
-      'if (get(words, RANGE) === RANGE_ALL) this.#configCache.invalidateSte(get(words, STREAM_ID));',
+      'if (get(words, RANGE) === RANGE_ALL) this.#configCache.invalidateSte(get(words, STREAM_ID), false);',
     ),
   ),
   bug(
@@ -100,9 +100,10 @@ export const CONFIGURATION_CACHE_BUGS = [
     },
     edit(
       'translate',
-      'if (!this.#memory.readWords(this.#fetchAddress, this.#words, CD_WORDS)) return undefined;',
-      'if (!this.#memory.readWords(this.#fetchAddress, this.#words, CD_WORDS)) {\n' +
-        '      entry.cd = decodeCd(new Uint32Array(CD_WORDS), this.#features);\n      return undefined;\n    }',
+      'else this.#reject(t, event);\n      return undefined;',
+      'else this.#reject(t, event);\n      if (event !== events.F_CD_FETCH) return undefined;\n      const cd = decodeCd(new Uint32Array(STE_WORDS), this.#features);\n' +
+        '      entry.insertContext(this.#cdIndex, { cd, epoch: -1, asidSpace: 0, globalSpace: 0, ipaSpace, stage2: ste.stage2 });\n' +
+        '      return undefined;',
     ),
   ),
 ];
@@ -139,8 +140,8 @@ export const TLB_BUGS = [
     },
     edit(
       'tlb',
-      'for (let level = LEAF_L1; level <= LEAF_L3; level++) {\n      if (scope',
-      'for (let level = LEAF_L1; level < LEAF_L3; level++) {\n      if (scope',
+      'const held = this.#heldByAsid | this.#heldGlobal;\n    for (let kind = 0;',
+      'const held = this.#heldByAsid | this.#heldGlobal;\n    for (let kind = 3;',
     ),
   ),
   bug(
@@ -151,16 +152,12 @@ export const TLB_BUGS = [
       origin: 'BUG-94, gem5',
       severity: 'isolation breach',
     },
-    edit(
-      'tlb',
-      '[0x00ff_ff80, 0x00ff_ffff, 0x00ff_ffff, 0x00ff_ffff]',
-      '[0x0000_ff80, 0x0000_ffff, 0x0000_ffff, 0x0000_ffff]',
-    ),
+    edit('tlb', 'KIND_SHIFT.map((shift) => 0x00ff_ffff &', 'KIND_SHIFT.map((shift) => 0x0000_ffff &'),
   ),
   bug(
     'BUG-210',
     { title: 'CMD_TLBI_NH_ASID has no effect', area: 'TLB', origin: '4.4.2', severity: 'isolation breach' },
-    edit('commands', 'if (this.#asidInRange(words)) this.#tlb.invalidateAsid(get(words, ASID));', ''),
+    edit('commands', 'if (this.#inRange(words)) this.#tlb.invalidateAsid(this.#vmidOf(words), get(words, ASID));', ''),
   ),
   bug(
     'BUG-211',
@@ -174,7 +171,7 @@ export const TLB_BUGS = [
   bug(
     'BUG-212',
     { title: 'CMD_TLBI_NH_VAA has no effect', area: 'TLB', origin: '4.4.2', severity: 'isolation breach' },
-    edit('commands', 'return this.#invalidateAddress(words, -1);', 'return CERROR_NONE;'),
+    edit('commands', 'if (this.#vmidInRange(words)) this.#tlb.invalidateVa(this.#scope, this.#vmidOf(words), -1);', ''),
   ),
   bug(
     'BUG-213',
@@ -184,11 +181,7 @@ export const TLB_BUGS = [
       origin: '4.4.2',
       severity: 'isolation breach',
     },
-    edit(
-      'tlb',
-      'this.#remove(this.#find(high, low, entryClass, GLOBAL | 0));\n        this.#remove(this.#find(high, low, entryClass, GLOBAL | 1));',
-      '',
-    ),
+    edit('tlb', '[asid, GLOBAL, GLOBAL | 1]', '[asid]'),
   ),
   bug(
     'BUG-214',
@@ -198,21 +191,22 @@ export const TLB_BUGS = [
       origin: '4.4.2',
       severity: 'isolation breach',
     },
-    edit(
-      'tlb',
-      'this.#keyHigh[slot] === keyHigh &&\n        this.#tag[slot]! >>> CLASS_SHIFT',
-      'this.#keyHigh[slot] === keyHigh &&\n        (this.#tag[slot]! & GLOBAL) === 0 &&\n        this.#tag[slot]! >>> CLASS_SHIFT',
-    ),
+    edit('tlb', 'return asid < 0 || owner === asid', 'return (asid < 0 && owner < GLOBAL) || owner === asid'),
+    edit('tlb', '|| (owner & GLOBAL) !== 0;', '|| (asid >= 0 && (owner & GLOBAL) !== 0);'),
   ),
   bug(
     'BUG-215',
     { title: 'The ASID is left out of the tag', area: 'TLB', origin: '3.17', severity: 'isolation breach' },
     edit('cd', 'asid: get(words, ASID),', 'asid: 0,'),
-    edit('commands', 'this.#tlb.invalidateAsid(get(words, ASID));', 'this.#tlb.invalidateAsid(0);'),
     edit(
       'commands',
-      'return this.#invalidateAddress(words, get(words, ASID));',
-      'return this.#invalidateAddress(words, 0);',
+      'this.#tlb.invalidateAsid(this.#vmidOf(words), get(words, ASID));',
+      'this.#tlb.invalidateAsid(this.#vmidOf(words), 0);',
+    ),
+    edit(
+      'commands',
+      'this.#vmidOf(words), get(words, ASID));\n        return CERROR_NONE;\n      case CMD_TLBI_NH_VAA:',
+      'this.#vmidOf(words), 0);\n        return CERROR_NONE;\n      case CMD_TLBI_NH_VAA:',
     ),
   ),
   bug(
@@ -221,13 +215,13 @@ export const TLB_BUGS = [
     edit('cd', 'asid: get(words, ASID),', 'asid: get(words, ASID) & 0xff,'),
     edit(
       'commands',
-      'this.#tlb.invalidateAsid(get(words, ASID));',
-      'this.#tlb.invalidateAsid(get(words, ASID) & 0xff);',
+      'this.#tlb.invalidateAsid(this.#vmidOf(words), get(words, ASID));',
+      'this.#tlb.invalidateAsid(this.#vmidOf(words), get(words, ASID) & 0xff);',
     ),
     edit(
       'commands',
-      'return this.#invalidateAddress(words, get(words, ASID));',
-      'return this.#invalidateAddress(words, get(words, ASID) & 0xff);',
+      'this.#vmidOf(words), get(words, ASID));\n        return CERROR_NONE;\n      case CMD_TLBI_NH_VAA:',
+      'this.#vmidOf(words), get(words, ASID) & 0xff);\n        return CERROR_NONE;\n      case CMD_TLBI_NH_VAA:',
     ),
   ),
   bug(
@@ -238,13 +232,22 @@ export const TLB_BUGS = [
       origin: '3.17',
       severity: 'isolation breach',
     },
-    edit('tlb', 'this.#find(high, low, entryClass, asid) : -1;', 'this.#find(high, low, entryClass, 0) : -1;'),
-    edit('tlb', 'TABLE_L0 + level, asid, address, attributes);', 'TABLE_L0 + level, 0, address, attributes);'),
+    edit('walk', 'granule.tableKind[cached]!, regime.asidSpace);', 'granule.tableKind[cached]!, regime.globalSpace);'),
+    edit(
+      'walk',
+      'tlb.insertTable(high, low, granule.tableKind[above]!, regime.asidSpace,',
+      'tlb.insertTable(high, low, granule.tableKind[above]!, regime.globalSpace,',
+    ),
+    edit(
+      'tlb',
+      'const held = this.#heldByAsid | this.#heldByIpa;',
+      'const held = this.#heldByAsid | this.#heldByIpa | this.#heldGlobal;',
+    ),
   ),
   bug(
     'BUG-218',
     { title: 'Every translation is taken as global', area: 'TLB', origin: '3.17', severity: 'isolation breach' },
-    edit('walk', 'const global = extract(descriptorLow, NG) === 0;', 'const global = true;'),
+    edit('walk', 'this.#global = descriptor.global;', 'this.#global = true;'),
   ),
   bug(
     'BUG-219',
@@ -254,15 +257,11 @@ export const TLB_BUGS = [
       origin: '3.21.1',
       severity: 'missing fault',
     },
+    edit('walk', 'if (!descriptor.accessed && !cd.affd) return this.#stage1Fault(F_ACCESS);', ''),
     edit(
       'walk',
-      'if (extract(descriptorLow, AF) === 0 && !cd.affd) return F_ACCESS;\n        this.level = level;',
-      'this.level = level;',
-    ),
-    edit(
-      'walk',
-      'this.#insert(cd, high, low, firstLevel, descriptorLow);\n        return NONE;',
-      'this.#insert(cd, high, low, firstLevel, descriptorLow);\n        return extract(descriptorLow, AF) === 0 && !cd.affd ? F_ACCESS : NONE;',
+      'tlb.insertLeaf(high, low, this.kind, this.kind, space, this.outputBase, 0, this.permissions);\n    }',
+      'tlb.insertLeaf(high, low, this.kind, this.kind, space, this.outputBase, 0, this.permissions);\n    }\n    if (!descriptor.accessed && !cd.affd) return this.#stage1Fault(F_ACCESS);',
     ),
   ),
   bug(
@@ -275,13 +274,13 @@ export const TLB_BUGS = [
     },
     edit(
       'walk',
-      'if ((descriptorLow & VALID) === 0) return F_TRANSLATION;',
-      'if ((descriptorLow & VALID) === 0) {\n        tlb.insertLeaf(high, low, LEAF_L3, false, cd.asid, cd.aset, -1, 0);\n        return F_TRANSLATION;\n      }',
+      'if (kind === INVALID) return this.#stage1Fault(F_TRANSLATION);',
+      'if (kind === INVALID) {\n        tlb.insertLeaf(high, low, 0, 0, regime.asidSpace, -1, 0, nested);\n        return this.#stage1Fault(F_TRANSLATION);\n      }',
     ),
     edit(
       'translate',
-      'base = tlb.addressOf(slot);',
-      'base = tlb.addressOf(slot);\n      if (base < 0) return this.#fault(t, cd, events.F_TRANSLATION);',
+      'permissions = tlb.attributesOf(slot);',
+      'permissions = tlb.attributesOf(slot);\n      if (tlb.addressOf(slot) < 0) return this.#fault1(t, cd, events.F_TRANSLATION);',
     ),
   ),
   bug(
@@ -302,7 +301,7 @@ export const TLB_BUGS = [
       origin: '3.13',
       severity: 'isolation breach',
     },
-    edit('walk', 'hierarchy = tlb.attributesOf(slot);', 'hierarchy = 0;'),
+    edit('walk', 'hierarchy = tlb.attributesOf(slot) & ~NESTED;', 'hierarchy = 0;'),
   ),
   bug(
     'BUG-223',

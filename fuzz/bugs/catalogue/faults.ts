@@ -20,11 +20,11 @@ export const EVENT_BUGS = [
       origin: 'BUG-13, QEMU',
       severity: 'wrong event',
     },
-    edit('events', 'set(record, FETCH_ADDR_LOW, Math.floor(fetchAddress / 8) % 2 ** 29);', ''),
+    edit('events', 'set(record, FETCH_ADDR_LOW, Math.floor(fault.fetchAddress / 8) % 2 ** 29);', ''),
     edit(
       'events',
-      'set(record, FETCH_ADDR_HIGH, Math.floor(fetchAddress / 2 ** 32));',
-      'record[7] = ((Math.floor(fetchAddress / 2 ** 16) << 3) | (fetchAddress & 0xffff)) >>> 0;',
+      'set(record, FETCH_ADDR_HIGH, Math.floor(fault.fetchAddress / 2 ** 32));',
+      'record[7] = ((Math.floor(fault.fetchAddress / 2 ** 16) << 3) | (fault.fetchAddress & 0xffff)) >>> 0;',
     ),
   ),
   bug(
@@ -35,11 +35,7 @@ export const EVENT_BUGS = [
       origin: 'BUG-31, QEMU',
       severity: 'wrong event',
     },
-    edit(
-      'translate',
-      'if (entry.cd !== undefined) return entry.cd;',
-      'if (entry.cd !== undefined) return { ...entry.cd, record: false };',
-    ),
+    edit('translate', 'return cached;', 'return { ...cached, cd: { ...cached.cd, record: false } };'),
   ),
   bug(
     'BUG-98',
@@ -101,7 +97,11 @@ export const EVENT_BUGS = [
   bug(
     'BUG-326',
     { title: 'F_WALK_EABT says CLASS=IN', area: 'events', origin: '7.3.12', severity: 'wrong event' },
-    edit('events', 'event === F_WALK_EABT ? CLASS_TT : CLASS_IN', 'CLASS_IN'),
+    edit(
+      'events',
+      'set(record, CLASS, fault.cause);',
+      'set(record, CLASS, event === F_WALK_EABT ? CLASS_IN : fault.cause);',
+    ),
   ),
   bug(
     'BUG-327',
@@ -113,8 +113,8 @@ export const EVENT_BUGS = [
     },
     edit(
       'walk',
-      'if (!this.#memory.readWords(this.fetchAddress, this.#descriptor, 2)) return F_WALK_EABT;',
-      'if (!this.#memory.readWords(this.fetchAddress, this.#descriptor, 2)) return F_TRANSLATION;',
+      'this.#fault.cause = CLASS_TT;\n    return F_WALK_EABT;',
+      'this.#fault.cause = CLASS_IN;\n    return F_TRANSLATION;',
     ),
   ),
   bug(
@@ -125,7 +125,7 @@ export const EVENT_BUGS = [
       origin: '7.3.10',
       severity: 'wrong event',
     },
-    edit('translate', 'return this.#reject(t, events.F_CD_FETCH);', 'return this.#reject(t, events.C_BAD_CD);'),
+    edit('cd-table', '? NONE : F_CD_FETCH;', '? NONE : 0x0a;'),
   ),
   bug(
     'BUG-329',
@@ -137,8 +137,8 @@ export const EVENT_BUGS = [
     },
     edit(
       'translate',
-      'if (entry === undefined) return this.#reject(t, events.F_STE_FETCH);',
-      'if (entry === undefined) {\n      this.#fetchAddress = registers.strtabBase;\n      return this.#reject(t, events.F_STE_FETCH);\n    }',
+      'this.#fault.fetchAddress = this.#streamTable.address;',
+      'this.#fault.fetchAddress = this.#registers.strtabBase;',
     ),
   ),
   bug(
@@ -171,8 +171,8 @@ export const EVENT_BUGS = [
     },
     edit(
       'translate',
-      'this.#fetchAddress = this.#walker.fetchAddress;',
-      'this.#fetchAddress = this.#walker.fetchAddress;\n        if (!cd.record) return ABORT;',
+      'if (event === events.F_WALK_EABT) return this.#reject(t, event);',
+      'if (event === events.F_WALK_EABT) return context.cd.record ? this.#reject(t, event) : ABORT;',
     ),
   ),
   bug(
@@ -185,11 +185,8 @@ export const EVENT_BUGS = [
     },
     edit(
       'translate',
-      'if (entry === undefined || entry.ste.kind !== STE_STAGE1) return undefined;',
-      'if (entry === undefined || entry.ste.kind !== STE_STAGE1) {\n' +
-        '      const t = { streamId, substreamId: -1, addressHi: 0, addressLo: 0, outputAddress: -1 };\n' +
-        '      this.#reject({ ...t, write: false, privileged: false, instruction: false }, events.C_BAD_STE);\n' +
-        '      return undefined;\n    }',
+      't.substreamId = substreamId;\n    this.#silent = true;\n    const entry',
+      't.substreamId = substreamId;\n    const entry',
     ),
   ),
 ];

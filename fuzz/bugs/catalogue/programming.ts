@@ -10,7 +10,7 @@ export const COMMAND_BUGS = [
       origin: 'BUG-74, openvmm',
       severity: 'missing fault',
     },
-    edit('commands', 'case CMD_TLBI_NSNH_ALL:', 'case CMD_TLBI_NSNH_ALL:\n      case 0x28:'),
+    edit('commands', 'if (!s2p) return CERROR_ILL;', ''),
   ),
   bug(
     'BUG-102',
@@ -95,7 +95,7 @@ export const COMMAND_BUGS = [
       severity: 'missing fault',
       rare: 'Takes a TLBI by VA with TG other than 0 and NUM, SCALE and TTL all 0.',
     },
-    edit('commands', 'if (num === 0 && scale === 0 && ttl === 0) return CERROR_ILL;', ''),
+    edit('commands', 'if (num === 0 && scale === 0 && ttl === 0) return true;', ''),
   ),
   bug(
     'BUG-365',

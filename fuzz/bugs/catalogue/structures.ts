@@ -12,8 +12,8 @@ export const STREAM_TABLE_BUGS = [
     },
     edit(
       'translate',
-      'if (ste.kind === STE_ABORT) return ABORT;',
-      'if (ste.kind === STE_ABORT) return this.#reject(t, events.C_BAD_STE);',
+      'return entry.ste.kind === STE_ABORT ? undefined : entry;',
+      'if (entry.ste.kind === STE_ABORT) {\n      this.#reject(t, events.C_BAD_STE);\n      return undefined;\n    }\n    return entry;',
     ),
   ),
   bug(
@@ -34,7 +34,7 @@ export const STREAM_TABLE_BUGS = [
       origin: 'BUG-11, QEMU',
       severity: 'isolation breach',
     },
-    edit('stream-table', 'streamId < registers.strtabEntries', 'streamId <= registers.strtabEntries'),
+    edit('stream-table', 'streamId < this.#registers.strtabEntries', 'streamId <= this.#registers.strtabEntries'),
   ),
   bug(
     'BUG-70',
@@ -58,11 +58,10 @@ export const STREAM_TABLE_BUGS = [
       origin: 'BUG-82, openvmm',
       severity: 'wrong translation',
     },
-    edit('registers', 'value & maskIn(map.STRTAB_LOG2SIZE);', 'value & (maskIn(map.STRTAB_LOG2SIZE) | 0x3_0000);'),
     edit(
-      'stream-table',
-      'streamId * STE_BYTES;',
-      '(registers.read32(0x88) >>> 16 === 1 ? (streamId >>> 6) * 8 : streamId * STE_BYTES);',
+      'registers',
+      '...(this.#features.stLevel === 0 ? [] : [map.STRTAB_SPLIT, map.STRTAB_FMT])',
+      'map.STRTAB_SPLIT, map.STRTAB_FMT',
     ),
   ),
   bug(
@@ -73,7 +72,7 @@ export const STREAM_TABLE_BUGS = [
       origin: '6.3.24',
       severity: 'wrong translation',
     },
-    edit('registers', 'alignDown(address, log2Size + 6)', 'alignDown(address, 6)'),
+    edit('registers', 'this.strtabSplit === 0 ? log2Size + 6', 'this.strtabSplit === 0 ? 6'),
   ),
   bug(
     'BUG-231',
@@ -83,7 +82,7 @@ export const STREAM_TABLE_BUGS = [
       origin: '6.3.12',
       severity: 'wrong event',
     },
-    edit('translate', 'registers.recordsInvalidStreamIds ? this', 'true ? this'),
+    edit('translate', 'if (this.#registers.recordsInvalidStreamIds) this', 'this'),
   ),
   bug(
     'BUG-232',
@@ -113,7 +112,7 @@ export const STREAM_TABLE_BUGS = [
       origin: '5.2.2',
       severity: 'missing fault',
     },
-    edit('ste', 'if (flag(words, S1STALLD) && features.stallModel !== 0b00) return STE_ILLEGAL;', ''),
+    edit('ste', 'if (flag(words, S1STALLD) && features.stallModel !== 0b00) return true;', ''),
   ),
   bug(
     'BUG-235',
@@ -123,7 +122,7 @@ export const STREAM_TABLE_BUGS = [
       origin: '3.4.3',
       severity: 'wrong event',
     },
-    edit('ste', '>= 2 ** (features.oas - 32)) return STE_ILLEGAL;', '>= 2 ** 32) return STE_ILLEGAL;'),
+    edit('ste', 'S1_CONTEXT_PTR) >= 2 ** (features.oas - 32);', 'S1_CONTEXT_PTR) >= 2 ** 32;'),
   ),
   bug(
     'BUG-236',
@@ -135,8 +134,8 @@ export const STREAM_TABLE_BUGS = [
     },
     edit(
       'translate',
-      'if (ste.kind === STE_BYPASS) {',
-      'if (ste.kind === STE_BYPASS) {\n      if (t.streamId >= 0) return ABORT;',
+      'if (stage2 === undefined) {',
+      'if (stage2 === undefined) {\n      if (t.streamId >= 0) return ABORT;',
     ),
   ),
   bug(
@@ -152,12 +151,12 @@ export const STREAM_TABLE_BUGS = [
   bug(
     'BUG-238',
     { title: 'STE.PRIVCFG is ignored', area: 'stream table', origin: '5.2', severity: 'isolation breach' },
-    edit('ste', 'privcfg: features.attrPermsOvr ?', 'privcfg: features.s2p ?'),
+    edit('ste', 'privcfg: features.attrPermsOvr ?', 'privcfg: features.msi ?'),
   ),
   bug(
     'BUG-239',
     { title: 'STE.INSTCFG is ignored', area: 'stream table', origin: '5.2', severity: 'isolation breach' },
-    edit('ste', 'instcfg: features.attrPermsOvr ?', 'instcfg: features.s2p ?'),
+    edit('ste', 'instcfg: features.attrPermsOvr ?', 'instcfg: features.msi ?'),
   ),
   bug(
     'BUG-240',
@@ -191,11 +190,7 @@ export const CONTEXT_BUGS = [
       origin: 'BUG-88, gem5',
       severity: 'wrong translation',
     },
-    edit(
-      'translate',
-      'this.#fetchAddress = entry.ste.s1ContextPtr;',
-      'this.#fetchAddress = entry.ste.s1ContextPtr / 2;',
-    ),
+    edit('cd-table', 'this.#address = s1ContextPtr;', 'this.#address = s1ContextPtr / 2;'),
   ),
   bug(
     'BUG-250',
@@ -232,8 +227,8 @@ export const CONTEXT_BUGS = [
     ),
     edit(
       'translate',
-      'return this.#stage1(t, cd);',
-      'if ((t.addressHi & VA_55) !== 0 && cd.highIllegal) return this.#reject(t, events.C_BAD_CD);\n    return this.#stage1(t, cd);',
+      'return this.#stage1(t, context);',
+      'if ((t.addressHi & VA_55) !== 0 && context.cd.highIllegal) return this.#reject(t, events.C_BAD_CD);\n    return this.#stage1(t, context);',
     ),
   ),
   bug(
@@ -259,7 +254,7 @@ export const CONTEXT_BUGS = [
       origin: '5.4',
       severity: 'missing fault',
     },
-    edit('cd', '(features.stt ? 48 : 39)', '48'),
+    edit('stage2-config', 'if (!features.stt) return 39;', ''),
   ),
   bug(
     'BUG-255',
@@ -269,17 +264,21 @@ export const CONTEXT_BUGS = [
       origin: '5.4',
       severity: 'missing fault',
     },
-    edit('cd', 'if (get(words, half.tg) !== half.tg4k) return true;', ''),
+    edit('cd', 'if (granule === undefined) return true;', 'if (granule === undefined) return false;'),
   ),
   bug(
     'BUG-256',
     { title: 'TG1 is encoded like TG0', area: 'context', origin: '5.4', severity: 'spurious fault' },
-    edit('cd', 'tg4k: 0b10,', 'tg4k: 0b00,'),
+    edit('cd', 'granules: GRANULE_OF_TG1,', 'granules: GRANULE_OF_TG0,'),
   ),
   bug(
     'BUG-257',
     { title: 'TTBx above IPS is not ILLEGAL', area: 'context', origin: '5.4', severity: 'missing fault' },
-    edit('cd', 'return getAddressHigh(words, half.ttb) >= 2 ** (limit - 32);', 'return limit === 0;'),
+    edit(
+      'cd',
+      'return getAddressHigh(words, half.ttb) >= 2 ** (effectiveIps(words, features) - 32);',
+      'return effectiveIps(words, features) === 0;',
+    ),
   ),
   bug(
     'BUG-258',

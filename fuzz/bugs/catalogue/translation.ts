@@ -12,14 +12,14 @@ export const WALK_BUGS = [
     },
     edit(
       'translate',
-      'if (!registers.smmuEnabled) return this.#disabled(t);',
-      'if (!registers.smmuEnabled) return this.#disabled(t);\n    if (t.addressHi >>> 0 >= 0x1_0000) return ABORT;',
+      'if (!this.#registers.smmuEnabled) return this.#disabled(t);',
+      'if (!this.#registers.smmuEnabled) return this.#disabled(t);\n    if (t.addressHi >>> 0 >= 0x1_0000) return ABORT;',
     ),
   ),
   bug(
     'BUG-38',
     { title: 'No Access flag fault', area: 'walk', origin: 'BUG-38, QEMU', severity: 'missing fault' },
-    edit('walk', 'if (extract(descriptorLow, AF) === 0 && !cd.affd) return F_ACCESS;', ''),
+    edit('walk', 'if (!descriptor.accessed && !cd.affd) return this.#stage1Fault(F_ACCESS);', ''),
   ),
   bug(
     'BUG-68',
@@ -38,17 +38,17 @@ export const WALK_BUGS = [
   bug(
     'BUG-86',
     { title: 'The walk always starts at level 0', area: 'walk', origin: 'BUG-86, gem5', severity: 'wrong translation' },
-    edit('cd', 'const startLevel = 3 - Math.floor((inputBits - 13) / 9);', 'const startLevel = 0;'),
+    edit('cd', 'const startLevel = Math.min(', 'const startLevel = 0 * Math.min('),
     edit(
       'cd',
-      'const startIndexBits = inputBits - (12 + 9 * (3 - startLevel));',
-      'const startIndexBits = Math.max(0, inputBits - (12 + 9 * (3 - startLevel)));',
+      'const startIndexBits = inputBits - granule.shift[startLevel]!;',
+      'const startIndexBits = Math.max(0, inputBits - granule.shift[startLevel]!);',
     ),
   ),
   bug(
     'BUG-270',
     { title: 'CD.AFFD is ignored', area: 'walk', origin: '5.4', severity: 'spurious fault' },
-    edit('walk', 'if (extract(descriptorLow, AF) === 0 && !cd.affd)', 'if (extract(descriptorLow, AF) === 0)'),
+    edit('walk', 'if (!descriptor.accessed && !cd.affd)', 'if (!descriptor.accessed)'),
   ),
   bug(
     'BUG-271',
@@ -103,7 +103,7 @@ export const WALK_BUGS = [
       origin: 'D8.3',
       severity: 'wrong translation',
     },
-    edit('translate', 'base + (low & OFFSET_MASK[level]!)', 'base + (low & OFFSET_MASK[3]! & OFFSET_MASK[level]!)'),
+    edit('translate', 'const offset = low & OFFSET_MASK[', 'const offset = low & 0xfff & OFFSET_MASK['),
   ),
   bug(
     'BUG-278',
@@ -113,7 +113,11 @@ export const WALK_BUGS = [
       origin: 'D8.3',
       severity: 'wrong translation',
     },
-    edit('walk', 'descriptorLow & ADDRESS_LOW & ~OFFSET_MASK[level]!', 'descriptorLow & ADDRESS_LOW'),
+    edit(
+      'walk',
+      'this.outputBase = descriptor.address(granule.shift[level]!);',
+      'this.outputBase = descriptor.address(granule.bits);',
+    ),
   ),
   bug(
     'BUG-279',
@@ -123,13 +127,13 @@ export const WALK_BUGS = [
       origin: 'D8.3',
       severity: 'wrong translation',
     },
-    edit('translate', 'level = tlb.levelOf(slot);', 'level = Math.max(tlb.levelOf(slot), 3);'),
+    edit('translate', 'OFFSET_MASK[hit ? tlb.kindOf(slot) : walker.kind]!', 'OFFSET_MASK[hit ? 0 : walker.kind]!'),
   ),
   bug(
     'BUG-280',
     { title: 'A block at level 0 is taken', area: 'walk', origin: 'D8.3', severity: 'missing fault' },
-    edit('walk', 'if (isLeaf && (level === 0 || (level', 'if (isLeaf && ((level'),
-    edit('tlb', 'readonly number[] = [0, 0x3fff_ffff', 'readonly number[] = [0x3fff_ffff, 0x3fff_ffff'),
+    edit('granule', 'granule(1, 12, 1)', 'granule(1, 12, 0)'),
+    edit('walk', 'this.kind = granule.leafKind[level]!;', 'this.kind = granule.leafKind[Math.max(1, level)]!;'),
   ),
   bug(
     'BUG-281',
@@ -139,11 +143,7 @@ export const WALK_BUGS = [
       origin: 'D8.3',
       severity: 'missing fault',
     },
-    edit(
-      'walk',
-      'if (isLeaf && (level === 0 || (level === LEAF_L3) !== ((descriptorLow & TABLE_OR_PAGE) === TABLE_OR_PAGE))) {',
-      'if (isLeaf && level === 0) {',
-    ),
+    edit('descriptor', 'if (level === 3) return tableOrPage ? LEAF : INVALID;', 'if (level === 3) return LEAF;'),
   ),
   bug(
     'BUG-282',
@@ -170,8 +170,8 @@ export const WALK_BUGS = [
     },
     edit(
       'walk',
-      'if ((descriptorHigh & ADDRESS_HIGH) >= cd.ipsHighLimit)',
-      'if (isLeaf && (descriptorHigh & ADDRESS_HIGH) >= cd.ipsHighLimit)',
+      'if (descriptor.addressHigh >= cd.ipsHighLimit)',
+      'if (kind === LEAF && descriptor.addressHigh >= cd.ipsHighLimit)',
     ),
   ),
   bug(
@@ -185,8 +185,8 @@ export const WALK_BUGS = [
     },
     edit(
       'walk',
-      'if ((descriptorHigh & ADDRESS_HIGH) >= cd.ipsHighLimit)',
-      'if (isLeaf && extract(descriptorLow, AF) === 0 && !cd.affd) return F_ACCESS;\n      if ((descriptorHigh & ADDRESS_HIGH) >= cd.ipsHighLimit)',
+      'if (descriptor.addressHigh >= cd.ipsHighLimit)',
+      'if (kind === LEAF && !descriptor.accessed && !cd.affd) return this.#stage1Fault(F_ACCESS);\n      if (descriptor.addressHigh >= cd.ipsHighLimit)',
     ),
   ),
   bug(
@@ -197,7 +197,7 @@ export const WALK_BUGS = [
       origin: '5.4',
       severity: 'wrong translation',
     },
-    edit('cd', 'startIndexBits + 3,\n    ),', '12,\n    ),'),
+    edit('cd', 'alignDown(ttb, startIndexBits + 3)', 'alignDown(ttb, 12)'),
   ),
   bug(
     'BUG-287',
@@ -208,7 +208,11 @@ export const WALK_BUGS = [
       severity: 'wrong translation',
       rare: 'Takes big-endian tables with attributes in the high word of a descriptor.',
     },
-    edit('walk', 'descriptorHigh = swapBytes(this.#descriptor[0]!);', 'descriptorHigh = this.#descriptor[0]!;'),
+    edit(
+      'descriptor',
+      'bigEndian ? swapBytes(this.#words[0]!) : this.#words[1]!',
+      'bigEndian ? this.#words[0]! : this.#words[1]!',
+    ),
   ),
   bug(
     'BUG-288',
@@ -250,7 +254,7 @@ export const PERMISSION_BUGS = [
   bug(
     'BUG-304',
     { title: 'CD.HADx is ignored', area: 'permissions', origin: '5.4', severity: 'spurious fault' },
-    edit('cd', 'features.had && flag(words, half.had)', 'features.s2p && flag(words, half.had)'),
+    edit('cd', 'features.had && flag(words, half.had)', 'features.msi && flag(words, half.had)'),
   ),
   bug(
     'BUG-305',
@@ -266,7 +270,7 @@ export const PERMISSION_BUGS = [
       origin: 'D8.4',
       severity: 'isolation breach',
     },
-    edit('walk', 'hierarchy |= hierarchyOf(descriptorHigh);', 'hierarchy = hierarchyOf(descriptorHigh);'),
+    edit('walk', 'hierarchy |= hierarchyOf(descriptor.high);', 'hierarchy = hierarchyOf(descriptor.high);'),
   ),
   bug(
     'BUG-307',
