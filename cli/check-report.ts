@@ -1,7 +1,8 @@
 /** What `check` says at its end: for people, and as the JSON document. */
 import type { CountedFind, Statistics } from '../properties/campaign.ts';
 import { coverage, isInScope } from '../reference/rules/coverage.ts';
-import type { Coverage, RuleHits } from '../reference/rules/coverage.ts';
+import type { Coverage, CrossHits, RuleHits } from '../reference/rules/coverage.ts';
+import { CROSS_NAMES } from '../reference/rules/crosses.ts';
 import { RULE_IDS } from '../reference/rules/ids.ts';
 import { isRuleId, ruleRow } from '../reference/rules/registry.ts';
 import type { IdRegisters } from '../scenario/trace.ts';
@@ -63,6 +64,16 @@ export function ruleHits({ decisive, consulted }: Statistics): RuleHits {
     decisive: new Set(RULE_IDS.filter((id) => decisive[id] !== undefined)),
     consulted: new Set(RULE_IDS.filter((id) => consulted[id] !== undefined)),
   };
+}
+
+/** The cells of each cross that statistics say were seen. */
+export function crossHits({ cells }: Statistics): CrossHits {
+  const hits = new Map<string, Set<string>>(CROSS_NAMES.map((name) => [name, new Set()]));
+  for (const key of Object.keys(cells)) {
+    const at = key.indexOf('|');
+    hits.get(key.slice(0, at))?.add(key.slice(at + 1));
+  }
+  return hits;
 }
 
 /** How many of the rules in scope for a subject the statistics reached: what progress shows. */

@@ -1,8 +1,10 @@
 /** Coverage for people: the holes first, then where they are, then the totals. */
-import type { Coverage, UnreachedRule } from '../reference/rules/coverage.ts';
-import { count, ink, percent, plural, table } from './text.ts';
+import type { Coverage, CrossCoverage, UnreachedRule } from '../reference/rules/coverage.ts';
+import { count, ink, percent, plural, table, wrap } from './text.ts';
 
 const HOLES_SHOWN = 12;
+const CELLS_SHOWN = 8;
+const COLUMNS = 116;
 
 /** The whole report. */
 export function coverageText(coverage: Coverage): string {
@@ -19,7 +21,11 @@ export function coverageText(coverage: Coverage): string {
   }
   parts.push(`${ink('bold', 'Areas, the least reached first')}\n${areasTable(coverage)}`);
   parts.push(`${ink('bold', 'Tiers')}\n${tiersTable(coverage)}`);
-  if (coverage.crosses.length > 0) parts.push(`${ink('bold', 'Crosses')}\n${crossesTable(coverage)}`);
+  if (coverage.crosses.length > 0)
+    parts.push(`${ink('bold', 'Crosses')}\n${crossesTable(coverage)}`, ...coverage.crosses.flatMap(crossHoles));
+  if (coverage.strange.length > 0) {
+    parts.push(ink('yellow', `Seen though no cross has it: ${coverage.strange.join('; ')}`));
+  }
   if (coverage.outside.length > 0) {
     parts.push(ink('yellow', `Reached though not counted as in scope: ${coverage.outside.join(', ')}`));
   }
@@ -45,6 +51,15 @@ export function totals(coverage: Coverage): { readonly inScope: number; readonly
     reached += tier.reached;
   }
   return { inScope, reached };
+}
+
+/** The cells of a cross that were not reached, the first of them; --json has all. */
+function crossHoles({ name, holes }: CrossCoverage): string[] {
+  if (holes.length === 0) return [];
+  const shown = holes.slice(0, CELLS_SHOWN);
+  const more = holes.length - shown.length;
+  if (more > 0) shown.push(`and ${count(more)} more (--json has all)`);
+  return [`${ink('bold', `Holes of ${name}`)}\n${shown.flatMap((hole) => wrap(hole, COLUMNS, '  ')).join('\n')}`];
 }
 
 function holesTable(holes: readonly UnreachedRule[]): string {

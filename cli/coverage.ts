@@ -4,14 +4,17 @@ import { seedText } from '../fuzz/finds.ts';
 import { mergeStatistics, runRange } from '../properties/campaign.ts';
 import { buildsOf } from '../properties/arbitraries/profile.ts';
 import { judged } from '../properties/judged.ts';
+import { restingCells, scenarioOfCell } from '../properties/registers-exhaustive.ts';
 import { coverage } from '../reference/rules/coverage.ts';
 import type { Profile } from '../scenario/features.ts';
+import { lower } from '../scenario/lower.ts';
+import { misfit } from '../subjects/fit.ts';
 import { openSubject } from '../subjects/open.ts';
-import { ruleHits, rulesReached } from './check-report.ts';
+import { crossHits, ruleHits, rulesReached } from './check-report.ts';
 import { coverageText, uncoveredText } from './coverage-text.ts';
 import { EXIT, worse } from './exit.ts';
 import type { ExitStatus } from './exit.ts';
-import { replayKept } from './kept.ts';
+import { fixed, replayKept } from './kept.ts';
 import { corpusOption, featuresOption, jsonOption, seedOption, subjectOption, wholeNumber } from './options.ts';
 import { corpusFolder, VERSION } from './package-info.ts';
 import { Progress } from './progress.ts';
@@ -61,6 +64,13 @@ async function report(options: CoverageOptions): Promise<ExitStatus> {
     }
     let statistics = kept.statistics;
     const { seed, runs } = options;
+    for (const [index, cell] of restingCells().entries()) {
+      const scenario = scenarioOfCell(cell);
+      if (misfit(lower(scenario), subject) !== undefined) continue;
+      const property = fixed(judged, scenario);
+      const range = { subject, properties: [property], seed, from: index, to: index + 1 };
+      statistics = mergeStatistics(statistics, await runRange(range));
+    }
     for (let from = 0; from < runs; from += RANGE) {
       const to = Math.min(from + RANGE, runs);
       const finds = statistics.finds.length;
@@ -69,7 +79,7 @@ async function report(options: CoverageOptions): Promise<ExitStatus> {
       progress.show({ scenarios: to, rules, violations: finds, until: { scenarios: runs } });
     }
     progress.clear();
-    const hits = coverage(ruleHits(statistics), builds);
+    const hits = coverage(ruleHits(statistics), builds, crossHits(statistics));
     if (options.json) {
       const { tiers, areas, unreached, crosses } = hits;
       process.stdout.write(`${JSON.stringify({ tiers, areas, unreached, crosses }, null, 2)}\n`);
@@ -77,7 +87,7 @@ async function report(options: CoverageOptions): Promise<ExitStatus> {
       process.stdout.write(`${uncoveredText(hits)}\n`);
     } else {
       const { dmas, determinateDmas, scenarios, undetermined } = statistics;
-      const ran = `${plural(scenarios, 'scenario')} (${count(kept.replayed)} kept, seed ${seed})`;
+      const ran = `${plural(scenarios, 'scenario')} (${count(kept.replayed)} kept, the table of registers, seed ${seed})`;
       const share = `determinacy ${percent(determinateDmas, dmas)} of ${plural(dmas, 'DMA')}`;
       const head = `smmu-crosscheck ${VERSION}: ${options.subject} (${subject.version}), ${ran}, ${share}, ${count(undetermined)} undetermined`;
       process.stdout.write(`${head}\n\n${coverageText(hits)}\n`);

@@ -82,7 +82,7 @@ export async function replayKept(subject: Subject, folders: readonly string[], s
 }
 
 /** The property, tried on this scenario and no other. */
-function fixed(property: Property, scenario: Scenario): Property {
+export function fixed(property: Property, scenario: Scenario): Property {
   const arbitrary = Object.assign(constant(scenario), { draw: () => scenario });
   return {
     name: property.name,

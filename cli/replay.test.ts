@@ -23,7 +23,7 @@ const coverageDocument = z.strictObject({
   ),
   areas: z.array(z.strictObject({ area: z.string(), inScope: whole, reached: whole })),
   unreached: z.array(z.strictObject({ id: z.string(), section: z.string(), title: z.string() })),
-  crosses: z.array(z.strictObject({ name: z.string(), cells: whole, reached: whole })),
+  crosses: z.array(z.strictObject({ name: z.string(), cells: whole, reached: whole, holes: z.array(z.string()) })),
 });
 
 test('a seed replays: the steps in words, the rules with their sections, the command last', async () => {

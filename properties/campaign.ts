@@ -66,6 +66,8 @@ export interface Statistics {
   /** Scenarios in which each rule was applied without being decisive. */
   readonly consulted: Readonly<Partial<Record<RuleId, number>>>;
   readonly lints: number;
+  /** Scenarios that showed each cell of each cross (reference/rules/crosses.ts): the cross, `|`, the cell. */
+  readonly cells: Readonly<Record<string, number>>;
   /** Fingerprint of all traces (digest.ts): the same for the same seed on every supported Node. */
   readonly traces: string;
   /** One a signature, in the order of their first index. */
@@ -144,6 +146,7 @@ export function mergeStatistics(one: Statistics, two: Statistics): Statistics {
     decisive: sum(one.decisive, two.decisive),
     consulted: sum(one.consulted, two.consulted),
     lints: one.lints + two.lints,
+    cells: sum(one.cells, two.cells),
     traces: addDigests(one.traces, two.traces),
     finds: mergeCounted(one.finds, two.finds, signatureOf),
   };
@@ -199,6 +202,7 @@ class Tally {
   readonly #passes: Record<PassKind, number> = { forced: 0, stale: 0, unpred: 0, impdef: 0 };
   readonly #decisive = new Map<RuleId, number>();
   readonly #consulted = new Map<RuleId, number>();
+  readonly #cells = new Map<string, number>();
   readonly #reasons = new Map<string, UndeterminedNote>();
   readonly #finds = new Map<string, CountedFind>();
 
@@ -242,6 +246,7 @@ class Tally {
       decisive: sum(Object.fromEntries(this.#decisive), {}),
       consulted: sum(Object.fromEntries(this.#consulted), {}),
       lints: this.#lints,
+      cells: sum(Object.fromEntries(this.#cells), {}),
       traces: this.#traces,
       finds: mergeCounted([...this.#finds.values()], [], signatureOf),
     };
@@ -253,6 +258,12 @@ class Tally {
     const lints: readonly Lint[] = verdict.lints;
     this.#lints += lints.length;
     for (const kind of Object.keys(this.#passes) as PassKind[]) this.#passes[kind] += verdict.passes[kind];
+    for (const [cross, cells] of verdict.cells) {
+      for (const cell of cells) {
+        const key = `${cross}|${cell}`;
+        this.#cells.set(key, (this.#cells.get(key) ?? 0) + 1);
+      }
+    }
     for (const rule of verdict.decisive) this.#decisive.set(rule, (this.#decisive.get(rule) ?? 0) + 1);
     for (const rule of verdict.consulted) {
       if (!verdict.decisive.has(rule)) this.#consulted.set(rule, (this.#consulted.get(rule) ?? 0) + 1);

@@ -1,6 +1,7 @@
 /** Other forms of the same configuration: what a device sees must not depend on which one software chose. */
 import { DMA_FILL_DEFAULT } from '../scenario/defaults.ts';
 import { CD_BASE } from '../scenario/memory-map.ts';
+import { steAddress } from '../scenario/layout.ts';
 import type { Granule, Split } from '../scenario/layout.ts';
 import type { IdRegisters } from '../scenario/trace.ts';
 import type { Scenario, Step } from '../scenario/steps.ts';
@@ -19,13 +20,21 @@ function eachStep(scenario: Scenario, change: (step: Step) => readonly Step[]): 
   return { scenario: { ...scenario, steps }, placeOf };
 }
 
-/** With a 2-level Stream table of each SPLIT in place of the linear one (3.3.1.2). None where the SMMU has none. */
+/**
+ * With a 2-level Stream table of each SPLIT in place of the linear one (3.3.1.2). None where the SMMU has none; not those in which two
+ * streams of the scenario would have the same place for their STEs (scenario/layout.ts).
+ */
 export function twoLevelStreamTables(scenario: Scenario, { IDR0 }: IdRegisters): Changed[] {
   if (((IDR0 >>> 27) & 3) === 0) return [];
+  const streams = new Set(scenario.steps.flatMap((step) => ('stream' in step ? [step.stream] : [])));
+  const apart = (split: Split): boolean =>
+    new Set([...streams].map((stream) => steAddress(stream, split))).size === streams.size;
   const splits: readonly Split[] = [6, 8, 10];
-  return splits.map((split) =>
-    eachStep(scenario, (step) => [step.do === 'ste' || step.do === 'boot' ? { ...step, split } : step]),
-  );
+  return splits
+    .filter(apart)
+    .map((split) =>
+      eachStep(scenario, (step) => [step.do === 'ste' || step.do === 'boot' ? { ...step, split } : step]),
+    );
 }
 
 /** An identity stage 2 of 32-bit IPAs: the leaves that cover all memory of a scenario (memory-map.ts), by granule. */

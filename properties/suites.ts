@@ -3,6 +3,7 @@ import { noninterference } from './isolation.ts';
 import { judged } from './judged.ts';
 import { blocksLikePages, extraInvalidations, invalidatedIsDeterminate, twiceTheSame } from './metamorphic.ts';
 import type { Property } from './property.ts';
+import { registers } from './registers-exhaustive.ts';
 import { anyOrder, linearAndTwoLevel, oneCdAndTables, stage1AndNested, wholeAndSplit } from './same-result.ts';
 
 export const PROPERTIES: readonly Property[] = [
@@ -17,6 +18,7 @@ export const PROPERTIES: readonly Property[] = [
   oneCdAndTables,
   wholeAndSplit,
   anyOrder,
+  registers,
 ];
 
 /** The suite that is run when none is named. */
@@ -24,7 +26,7 @@ export const DEFAULT_SUITE = 'all';
 
 /** Of every 32 scenarios of the suite `all`, so many belong to each property, in this order. */
 const SHARES: readonly (readonly [count: number, property: Property])[] = [
-  [22, judged],
+  [21, judged],
   [1, extraInvalidations],
   [1, invalidatedIsDeterminate],
   [1, twiceTheSame],
@@ -35,6 +37,7 @@ const SHARES: readonly (readonly [count: number, property: Property])[] = [
   [1, oneCdAndTables],
   [1, wholeAndSplit],
   [1, anyOrder],
+  [1, registers],
 ];
 
 /** Names that `propertiesOf` knows: every property's, and `all`. */

@@ -8,6 +8,7 @@ import type { Features } from './features.ts';
 import { hex, unknownBits } from './in-words.ts';
 import { agrees, type Content, type Memory, wordsOf } from './memory.ts';
 import { commandQueue, eventQueue, occupancy, slotAddress } from './queues.ts';
+import type { CrossCell } from './rules/crosses.ts';
 import type { RuleId } from './rules/ids.ts';
 import { CMDQ_BASE, EVENTQ_CONS, EVENTQ_PROD, EVENTQEN, type State } from './state.ts';
 import type { Permitted } from './verdict.ts';
@@ -34,7 +35,7 @@ export function compareMemory(
   let broken: Broken | undefined;
   for (const state of states) {
     const result = compareWords(state, memory, f, words);
-    if ('rules' in result) accepted.push({ state, rules: result.rules });
+    if ('rules' in result) accepted.push({ state, ...result });
     else broken ??= result;
   }
   if (accepted.length > 0 || broken === undefined) return { ...everyState(states, []), accepted };
@@ -52,8 +53,14 @@ interface Broken {
   readonly rule: RuleId;
 }
 
-function compareWords(state: State, memory: Memory, f: Features, words: Words): { rules: RuleId[] } | Broken {
+function compareWords(
+  state: State,
+  memory: Memory,
+  f: Features,
+  words: Words,
+): { rules: RuleId[]; cells: CrossCell[] } | Broken {
   const rules: RuleId[] = [];
+  const cells: CrossCell[] = [];
   for (const { word, value, mask } of words) {
     if (freeEventSlot(state, f, word)) continue;
     const contents = state.content(memory, word);
@@ -62,11 +69,13 @@ function compareWords(state: State, memory: Memory, f: Features, words: Words): 
     if (!state.overlay.has(word)) memory.narrow(word, value, mask);
     else if (matching.length < contents.length) state.put(word, matching);
     for (const content of matching) rules.push(...content.rules);
+    const [only] = matching;
+    if (matching.length === 1 && only?.cell !== undefined) cells.push(only.cell);
     if (memory.walked(word))
       rules.push('HTTU-065', ...((value & mask & (1n << 10n)) === 0n ? [] : (['HTTU-016'] as const)));
     if (inCommandQueue(state, f, word)) rules.push('CMDQ-088');
   }
-  return { rules };
+  return { rules, cells };
 }
 
 function brokenWord(

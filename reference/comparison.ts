@@ -1,4 +1,5 @@
 /** What the judge compares an observation with, and which states agree. */
+import type { CrossCell } from './rules/crosses.ts';
 import type { RuleId } from './rules/ids.ts';
 import type { State } from './state.ts';
 import type { Difference, PassKind, Permitted } from './verdict.ts';
@@ -7,6 +8,8 @@ import type { Difference, PassKind, Permitted } from './verdict.ts';
 export interface Accepted {
   readonly state: State;
   readonly rules: readonly RuleId[];
+  /** Cells of crosses that the observation shows. */
+  readonly cells?: readonly CrossCell[];
 }
 
 /** What one action's observation was compared with. */

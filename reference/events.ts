@@ -84,6 +84,8 @@ export interface EventRecord {
   readonly cause: RuleId;
   /** Whether the architecture lets it be merged with an identical one (7.3.1). */
   readonly mergeable: RuleId | undefined;
+  /** For coverage: log2 of the granule of the walk, where there was one. */
+  readonly granule?: 12 | 14 | 16 | undefined;
 }
 
 const CLASS = { CD: 0n, TT: 1n, IN: 2n } as const;
@@ -122,7 +124,13 @@ export function eventRecord(
   name: EventName,
   source: EventSource,
   f: Pick<Features, 'oas' | 'minor' | 's2p'>,
-  options: { cause: RuleId; fetchAddress?: bigint; mergeable?: RuleId | undefined; stage2?: Stage2Cause | undefined },
+  options: {
+    cause: RuleId;
+    fetchAddress?: bigint;
+    mergeable?: RuleId | undefined;
+    stage2?: Stage2Cause | undefined;
+    granule?: 12 | 14 | 16 | undefined;
+  },
 ): EventRecord {
   const words: [bigint, bigint, bigint, bigint] = [0n, 0n, 0n, 0n];
   const known: [bigint, bigint, bigint, bigint] = [ones(64), ones(64), ones(64), ones(64)];
@@ -203,7 +211,7 @@ export function eventRecord(
     if (top >= f.oas) known[3] &= ~(ones(top - f.oas + 1) << BigInt(f.oas));
     rules.push('EVT-073');
   }
-  return { name, words, known, rules, cause: options.cause, mergeable: options.mergeable };
+  return { name, words, known, rules, cause: options.cause, mergeable: options.mergeable, granule: options.granule };
 }
 
 /** The highest bit of FetchAddr that is UNKNOWN where it is not below OAS; -1: they are zero (7.3.4, 7.3.10, 7.3.12). */

@@ -19,6 +19,7 @@ import { Memory } from './memory.ts';
 import type { TransactionOutcome } from './outcomes.ts';
 import { type Environment } from './progress.ts';
 import { gbpaCases, reset, resetState } from './reset.ts';
+import { type CrossCell, type CrossName, registerCell, REGISTERS } from './rules/crosses.ts';
 import type { RuleId } from './rules/ids.ts';
 import { ruleRow } from './rules/registry.ts';
 import { advance, commit, cpuWrites, distinct, settle, STATES_MAX } from './state-set.ts';
@@ -53,6 +54,7 @@ class Judge {
   readonly #passes: Record<PassKind, number> = { forced: 0, stale: 0, unpred: 0, impdef: 0 };
   readonly #lints: Lint[] = [];
   readonly #actions: ActionVerdict[] = [];
+  readonly #cells = new Map<CrossName, Set<string>>();
   readonly #dma: DmaComparison;
   #states: readonly State[];
   #dmas = 0;
@@ -107,6 +109,7 @@ class Judge {
       decisive: this.#decisive,
       consulted: this.#consulted,
       lints: this.#lints,
+      cells: this.#cells,
       ...(this.#explain ? { actions: this.#actions } : {}),
     };
   }
@@ -134,6 +137,7 @@ class Judge {
     if (states.length > STATES_MAX) throw new Undetermined(`more than ${STATES_MAX} possible states`);
     this.#states = states;
     this.#credit(at, observation, comparison, interrupts.rules);
+    this.#cross(action, comparison);
     return undefined;
   }
 
@@ -226,6 +230,30 @@ class Judge {
     });
   }
 
+  /** Cells that every state which agrees with the observation shows. */
+  #cross(action: Action, { accepted }: Comparison): void {
+    if (this.#chaos !== undefined) return;
+    const [first, ...others] = accepted;
+    for (const cell of first?.cells ?? []) if (others.every(({ cells }) => includes(cells, cell))) this.#show(cell);
+    const [state, ...rest] = this.#states;
+    for (const cell of state?.shown ?? []) {
+      if (!rest.every(({ shown }) => includes(shown, cell))) continue;
+      this.#show(cell);
+      for (const each of this.#states) each.shown = each.shown.filter((other) => !same(cell, other));
+    }
+    if (state === undefined || (action.op !== 'read-register' && action.op !== 'write-register')) return;
+    if (rest.some(({ cr0InForce }) => cr0InForce !== state.cr0InForce)) return;
+    const write = action.op === 'write-register';
+    const cell = registerCell(action.offset, write, action.bytes, state.cr0InForce);
+    if (cell !== undefined) this.#show([REGISTERS, cell]);
+  }
+
+  #show([cross, cell]: CrossCell): void {
+    const cells = this.#cells.get(cross);
+    if (cells === undefined) this.#cells.set(cross, new Set([cell]));
+    else cells.add(cell);
+  }
+
   #violation(at: number, observation: Observation, comparison: Comparison): Violation {
     if (this.#explain) {
       this.#actions.push({
@@ -269,4 +297,12 @@ class Judge {
       rules: [...rules],
     });
   }
+}
+
+function includes(cells: readonly CrossCell[] | undefined, cell: CrossCell): boolean {
+  return cells?.some((other) => same(cell, other)) ?? false;
+}
+
+function same(one: CrossCell, two: CrossCell): boolean {
+  return one[0] === two[0] && one[1] === two[1];
 }

@@ -185,6 +185,7 @@ export class Lookup {
         source: scene.source,
         fetchAddress: fault.fetchAddress ?? 0n,
         mergeable: merging(scene.ste.structure),
+        granule: this.#granule(cd),
       });
       return;
     }
@@ -311,10 +312,11 @@ export class Lookup {
     const mergeable = merging(ste.structure);
     const { stage2 } = fault;
     const late = stale || fault.stale;
+    const granule = S2_GRANULES[Number(field(ste.structure.words[2] ?? 0n, 47, 46))];
     if (fault.event === 'F_WALK_EABT') {
       if (!records) all.push('STE-260');
       const fetchAddress = fault.fetchAddress ?? 0n;
-      this.#out.abortWith('F_WALK_EABT', late, all, { source, fetchAddress, mergeable, stage2 });
+      this.#out.abortWith('F_WALK_EABT', late, all, { source, fetchAddress, mergeable, stage2, granule });
       return;
     }
     const rules: RuleId[] = ['STE-257', records ? 'STE-259' : 'STE-258'];
@@ -324,9 +326,14 @@ export class Lookup {
           cause: all[0] ?? 'STE-259',
           mergeable: mergeable === undefined ? undefined : 'EVT-207',
           stage2,
+          granule,
         })
       : undefined;
     this.#out.add(ABORT, event, late, [...all, ...rules], fault.unpredictable);
+  }
+
+  #granule(cd: Cd): 12 | 14 | 16 | undefined {
+    return selectHalf(cd, this.#out.transaction.address).half.granule;
   }
 
   /** A stage 1 fault of the four kinds that CD.A and CD.R govern (5.5). */
@@ -345,6 +352,7 @@ export class Lookup {
       ? eventRecord(name, scene.source, this.#f, {
           cause: rules[0] ?? rule,
           mergeable: merging(scene.ste.structure) === undefined ? undefined : 'EVT-207',
+          granule: this.#granule(cd),
         })
       : undefined;
     const tags: RuleId[] = tagged && event !== undefined ? ['EVT-016'] : [];
@@ -376,6 +384,8 @@ function unusedTable(cd: Cd, own: Root, stage2: Stage2 | undefined, out: Outcome
   return stage2.unmapped(other.ttb) ? ['WALK-137'] : [];
 }
 
+/** STE.S2TG. */
+const S2_GRANULES = [12, 16, 14] as const;
 /** STE.S2R, in its third 64-bit word. */
 const S2R = 1n << 58n;
 

@@ -14,6 +14,7 @@ import {
   RAM_BYTES,
 } from '../scenario/memory-map.ts';
 import { ALL_ONES } from './bits.ts';
+import type { CrossCell } from './rules/crosses.ts';
 import type { RuleId } from './rules/ids.ts';
 
 /** A value that a word may hold: bits of `known` are certain, the others UNKNOWN. */
@@ -22,6 +23,8 @@ export interface Content {
   readonly known: bigint;
   /** Rules this content rests on, when the SMMU or a device wrote it. */
   readonly rules: readonly RuleId[];
+  /** What software sees when it reads this, for coverage. */
+  readonly cell?: CrossCell;
 }
 
 /** A value and the time it was held: from the write at `from` until just before the write at `to`. */

@@ -41,6 +41,8 @@ export interface TransactionOutcomes {
 export const ABORT: TransactionResult = { kind: 'abort' };
 
 export interface AbortOptions {
+  /** Log2 of the granule of the walk, for coverage. */
+  readonly granule?: 12 | 14 | 16 | undefined;
   /** Physical address of the fetch that aborted. */
   readonly fetchAddress?: bigint;
   /** The rule of 7.3.1 that lets the event be merged. */
@@ -108,6 +110,7 @@ export class Outcomes {
       cause: rules[0] ?? 'STRTAB-038',
       mergeable: options.mergeable,
       stage2: options.stage2,
+      granule: options.granule,
     });
     const config: RuleId[] =
       name.startsWith('C_') || name.endsWith('_FETCH') || name === 'F_STREAM_DISABLED' ? ['EVT-044'] : [];

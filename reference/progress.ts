@@ -12,6 +12,7 @@ import { FOREVER, type Memory } from './memory.ts';
 import { commandQueue, eventQueue, full, index, next, occupancy, type QueueGeometry, slotAddress } from './queues.ts';
 import { type Context, STOPS_COMMANDS, STOPS_EVENTS } from './register-words.ts';
 import { completeGbpa } from './register-writes.ts';
+import { commandCell, COMMANDS, EVENTS, eventCell } from './rules/crosses.ts';
 import type { RuleId } from './rules/ids.ts';
 import {
   CMDQ_CONS,
@@ -260,9 +261,10 @@ function record(state: State, event: EventRecord, address: bigint, queue: QueueG
   const wasEmpty = occupancy(prod, cons, log2Size) === 0;
   const advanced = next(prod, log2Size);
   const rules: RuleId[] = [event.cause, 'EVQ-007', 'EVQ-036', 'EVQ-049', 'EVT-050', ...queue.rules, ...event.rules];
+  const cell = [EVENTS, eventCell(event.name, event.words[1] ?? 0n, event.granule)] as const;
   event.words.forEach((value, i) => {
     const known = event.known[i] ?? 0n;
-    state.put(address + BigInt(i * 8), [{ value: value & known, known, rules }]);
+    state.put(address + BigInt(i * 8), [{ value: value & known, known, rules, ...(i === 0 ? { cell } : {}) }]);
   });
   state.change(EVENTQ_PROD, { value: (((prod & 0x8000_0000) >>> 0) + advanced) >>> 0 });
   if (!state.recorded.some((other) => identical(other, event))) state.recorded = [...state.recorded.slice(-15), event];
@@ -334,7 +336,9 @@ function commandSteps(state: State, env: Environment): State[] {
   const backing = env.memory.backing(address);
   if (backing === 'elsewhere') throw new Undetermined('the Command queue is outside RAM');
   if (backing === 'hole') {
-    return [commandError(state.copy(), env, CERROR_ABT, ['CMDQ-049', 'GERR-010'])];
+    const other = state.copy();
+    other.shown = [...state.shown, [COMMANDS, commandCell(undefined, false)]];
+    return [commandError(other, env, CERROR_ABT, ['CMDQ-049', 'GERR-010'])];
   }
   const result: State[] = [];
   const [lows, highs] = [submitted(state, env, address), submitted(state, env, address + 8n)];
@@ -348,6 +352,8 @@ function commandSteps(state: State, env: Environment): State[] {
         // A CMD_SYNC completes only when the events of terminated transactions have become visible or are lost (4.7.3).
         if (option.effect.kind === 'sync' && state.events.length > 0) continue;
         const other = state.copy();
+        const cell = commandCell(Number(low & 0xffn), option.effect.kind !== 'illegal');
+        other.shown = [...state.shown, [COMMANDS, cell]];
         if (option.effect.kind === 'illegal') result.push(commandError(other, env, CERROR_ILL, option.rules));
         else
           result.push(

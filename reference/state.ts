@@ -7,6 +7,7 @@ import type { Interrupt } from '../scenario/trace.ts';
 import type { EventRecord } from './events.ts';
 import type { Invalidation } from './invalidations.ts';
 import type { Content, Memory } from './memory.ts';
+import type { CrossCell } from './rules/crosses.ts';
 import type { RuleId } from './rules/ids.ts';
 
 /** A Stream table that was in use while SMMUEN was 1, from action `from` until just before `to`. */
@@ -90,6 +91,8 @@ export class State {
   interrupts: Partial<Record<Interrupt, DueInterrupt>> = {};
   invalidations: readonly Invalidation[] = [];
   tables: readonly TableWindow[] = [];
+  /** Cells of crosses that what the SMMU did since the last observation shows, for coverage (rules/crosses.ts). */
+  shown: readonly CrossCell[] = [];
   /** Words that hold something else in this state than in others: what the SMMU or a device wrote here (state-set.ts). */
   overlay: ReadonlyMap<bigint, readonly Content[]> = NOTHING;
 
@@ -117,6 +120,7 @@ export class State {
     other.invalidations = this.invalidations;
     other.tables = this.tables;
     other.overlay = this.overlay;
+    other.shown = this.shown;
     return other;
   }
 

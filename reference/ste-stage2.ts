@@ -92,7 +92,10 @@ export function judgeStage2(words: readonly bigint[], f: Features): Stage2Judgem
   const sl0 = small(w2, 39, 38);
   const tg = small(w2, 47, 46);
   const aa64 = flag(w2, 51);
-  const [endi, affd, ptw, hd, ha, s, r] = [52, 53, 54, 55, 56, 57, 58].map((at) => flag(w2, at)) as Flags;
+  const endi = flag(w2, 52);
+  const hd = flag(w2, 55);
+  const ha = flag(w2, 56);
+  const s = flag(w2, 57);
   const ttb = field(w3, f.minor === 0 ? 47 : 51, 4) << 4n;
   const illegal = (rule: RuleId): Stage2Judgement => ({ kind: 'illegal', rule });
 
@@ -122,24 +125,35 @@ export function judgeStage2(words: readonly bigint[], f: Features): Stage2Judgem
   if (f.ttendian === 3 && !endi) return illegal('STE-232');
   if (s || ha || hd || asksForMore(w2, f)) return { kind: 'outside' };
 
-  const fwb = f.fwb && flag(w1, 25);
   const rules: RuleId[] = ['STE-150', start.legal, ...size.rules];
   rules.push(granule === 12 ? 'STE-213' : granule === 16 ? 'STE-214' : 'STE-215');
   if (vmid > 0xff) rules.push('STE-158');
   if (t0sz === 39 && !f.stt) rules.push('STE-168');
   if (64 - t0sz > size.bits) rules.push('STE-175');
   if (flag(w3, 2) || flag(w3, 3)) rules.push('STE-205');
-  if (affd) rules.push('STE-235');
+  if (flag(w2, 53)) rules.push('STE-235');
   // The PE's tables call these start levels reserved for small physical addresses; the SMMU's text does not say so.
   const small0 = sl0 === 2 && f.oas < (granule === 14 ? 42 : 44);
   const stage2: Stage2Config = {
-    ...{ vmid, t0sz, sl0, startLevel: start.level, granule, ps: size.bits },
-    ...{ aa64, endi, affd, ptw, ha, hd, s, r, fwb, ttb },
+    vmid,
+    t0sz,
+    sl0,
+    startLevel: start.level,
+    granule,
+    ps: size.bits,
+    aa64,
+    endi,
+    affd: flag(w2, 53),
+    ptw: flag(w2, 54),
+    ha,
+    hd,
+    s,
+    r: flag(w2, 58),
+    fwb: f.fwb && flag(w1, 25),
+    ttb,
   };
   return { kind: 'legal', stage2, rules, mayBeIllegal: small0 ? 'STE-207' : undefined };
 }
-
-type Flags = [boolean, boolean, boolean, boolean, boolean, boolean, boolean];
 
 /** The rule that a T0SZ outside the limits of the granule breaks. */
 function judgeT0sz(t0sz: number, granule: 12 | 14 | 16, f: Features): RuleId | undefined {

@@ -1,4 +1,5 @@
 /** What the judge says of a trace. */
+import type { CrossName } from './rules/crosses.ts';
 import type { RuleId } from './rules/ids.ts';
 
 /** How far the architecture fixed an observation that was accepted. */
@@ -71,6 +72,8 @@ export interface Verdict {
   /** Rules applied on the way to an outcome that was permitted but not the one observed. */
   readonly consulted: ReadonlySet<RuleId>;
   readonly lints: readonly Lint[];
+  /** Cells of each cross that the trace showed to be as the architecture says. */
+  readonly cells: ReadonlyMap<CrossName, ReadonlySet<string>>;
   /** Only when asked to explain. */
   readonly actions?: readonly ActionVerdict[];
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { IdRegisters } from '../../scenario/trace.ts';
 import { coverage, isInScope, type CrossHits } from './coverage.ts';
+import { COMMANDS, CROSS_NAMES, crossesOf, EVENTS, IMPOSSIBLE } from './crosses.ts';
 import type { RuleId } from './ids.ts';
 import { RULE_ROWS, ruleRow, ruleScope } from './registry.ts';
 
@@ -55,19 +56,30 @@ test('a decisive tier-1 rule that is not counted is named', () => {
   expect(coverage({ decisive, consulted: nothing }, [stage1]).outside).toEqual(['REG-265', 'TLBI-058']);
 });
 
-test('crosses report the cells hit, and none for a cross never hit', () => {
-  const hits: CrossHits = new Map([['event x stage', new Set(['F_TRANSLATION/1', 'F_ACCESS/1'])]]);
-  const { crosses } = coverage(
-    { decisive: nothing, consulted: nothing },
-    [stage1],
-    [
-      { name: 'event x stage', cells: 30 },
-      { name: 'command x queue', cells: 12 },
-    ],
-    hits,
-  );
-  expect(crosses).toEqual([
-    { name: 'event x stage', cells: 30, reached: 2 },
-    { name: 'command x queue', cells: 12, reached: 0 },
-  ]);
+test('crosses count the cells seen, and name the holes', () => {
+  const hits: CrossHits = new Map([[COMMANDS, new Set(['CMD_SYNC, CERROR_NONE', 'CMD_SYNC, CERROR_ABT'])]]);
+  const { crosses, strange } = coverage({ decisive: nothing, consulted: nothing }, [stage1], hits);
+  expect(crosses.map(({ name }) => name)).toEqual(CROSS_NAMES);
+  const commands = crosses.find(({ name }) => name === COMMANDS);
+  expect(commands).toMatchObject({ reached: 1 });
+  expect(commands?.holes).toHaveLength((commands?.cells ?? 0) - 1);
+  expect(commands?.holes).toContain('CMD_SYNC, CERROR_ILL');
+  expect(strange).toEqual(['CMD_SYNC, CERROR_ABT']);
+});
+
+test('crosses leave out what no build of the subject can show', () => {
+  const eventsOf = (...builds: IdRegisters[]): readonly string[] =>
+    crossesOf(builds).find(({ name }) => name === EVENTS)?.cells ?? [];
+  expect(eventsOf(stage1)).toContain('F_TRANSLATION stage 1 4K IN');
+  expect(eventsOf(stage1).filter((cell) => /stage 2|64K|F_STREAM_DISABLED/.test(cell))).toEqual([]);
+  const nested = { ...stage1, IDR0: stage1.IDR0 | 1, IDR5: stage1.IDR5 | (1 << 6) };
+  expect(eventsOf(stage1, nested)).toContain('F_PERMISSION stage 2 64K TT');
+});
+
+test('every cell left out of a cross has its reason', () => {
+  for (const { cross, reason, section } of IMPOSSIBLE) {
+    expect(CROSS_NAMES).toContain(cross);
+    expect(reason).not.toBe('');
+    expect(section).toMatch(/^\d+(\.\d+)*$/);
+  }
 });

@@ -7,6 +7,7 @@
  */
 import type { IdRegisters } from '../../scenario/trace.ts';
 import { isApplicable } from './applicable.ts';
+import { crossesOf } from './crosses.ts';
 import type { RuleId } from './ids.ts';
 import {
   RULE_ROWS,
@@ -25,13 +26,15 @@ export interface RuleHits {
   readonly consulted: ReadonlySet<RuleId>;
 }
 
-/** The cells hit of each cross, by the name of the cross; a cell is any string that stands for one combination. */
-export type CrossHits = Map<string, Set<string>>;
+/** The cells seen of each cross, by its name. */
+export type CrossHits = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** A cross and how many cells it has. */
-export interface Cross {
+export interface CrossCoverage {
   readonly name: string;
   readonly cells: number;
+  readonly reached: number;
+  /** The cells not reached. */
+  readonly holes: readonly string[];
 }
 
 export interface TierCoverage {
@@ -69,7 +72,9 @@ export interface Coverage {
   readonly unreached: readonly UnreachedRule[];
   /** Tier-1 rules that were decisive though not counted: scope.tsv or `needs` is wrong about them. */
   readonly outside: readonly RuleId[];
-  readonly crosses: readonly { readonly name: string; readonly cells: number; readonly reached: number }[];
+  readonly crosses: readonly CrossCoverage[];
+  /** Cells that were seen though the cross does not have them: crosses.ts is wrong about them. */
+  readonly strange: readonly string[];
 }
 
 /** Whether the rule counts in the denominator for a subject of these builds. */
@@ -77,14 +82,10 @@ export function isInScope(row: RuleRow, builds: readonly IdRegisters[]): boolean
   return hasStatus(row, 'in', builds);
 }
 
-export function coverage(
-  hits: RuleHits,
-  builds: readonly IdRegisters[],
-  crosses: readonly Cross[] = [],
-  crossHits: CrossHits = new Map(),
-): Coverage {
+export function coverage(hits: RuleHits, builds: readonly IdRegisters[], crossHits: CrossHits = new Map()): Coverage {
   const inScope = RULE_ROWS.filter((row) => isInScope(row, builds));
   const counted: ReadonlySet<RuleId> = new Set(inScope.map(({ id }) => id));
+  const crosses = crossesOf(builds);
   const isReached = ({ id }: RuleRow): boolean => hits.decisive.has(id);
   return {
     tiers: [...groups(RULE_ROWS, ({ tier, bank }) => `${tier} ${bank}`).values()].map((rows) =>
@@ -97,7 +98,13 @@ export function coverage(
     })),
     unreached: inScope.filter((row) => !isReached(row)).map(({ id, section, title }) => ({ id, section, title })),
     outside: [...hits.decisive].filter((id) => ruleRow(id).tier === 1 && !counted.has(id)).sort(),
-    crosses: crosses.map(({ name, cells }) => ({ name, cells, reached: crossHits.get(name)?.size ?? 0 })),
+    crosses: crosses.map(({ name, cells }) => {
+      const holes = cells.filter((cell) => crossHits.get(name)?.has(cell) !== true);
+      return { name, cells: cells.length, reached: cells.length - holes.length, holes };
+    }),
+    strange: crosses.flatMap(({ name, cells }) =>
+      [...(crossHits.get(name) ?? [])].filter((cell) => !cells.includes(cell)).sort(),
+    ),
   };
 }
 
