@@ -53,7 +53,7 @@ export function geometry(world: World): void {
   }
   if (g0 === '4K' && t0sz <= 33 && draw.chance(40)) low.push(mapAt(world, cd, g0, 0x4000_0000n, 1, blockLeaf(world)));
   // A block where the granule has none (D8.2): F_TRANSLATION.
-  if (draw.chance(15)) noBlockThere(world, cd, g0, t0sz);
+  if (draw.chance(g0 === '4K' ? 15 : 30)) noBlockThere(world, cd, g0, t0sz);
   world.boot();
   for (const mapping of [...low, ...high]) {
     access(world, stream, mapping);
@@ -93,7 +93,7 @@ function outputFor(world: World, shift: number): bigint {
 }
 
 function noBlockThere(world: World, cd: number, granule: Granule, tsz: number): void {
-  const level = granule === '64K' ? 1 : 0;
+  const level = granule === '64K' ? 1 : granule === '16K' && world.draw.chance(60) ? 1 : 0;
   if (startLevel(tsz, granule) > level) return;
   const va = 0x7fn << BigInt(levelShift(level, granule));
   const at = va % (1n << BigInt(64 - tsz));
