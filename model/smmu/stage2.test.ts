@@ -478,8 +478,11 @@ describe('nested', () => {
 
 describe('nested, further', () => {
   test('CD.ENDI is for stage 1 tables alone', () => {
-    const { d, s1 } = nested();
+    const { d, s1, s2 } = nested();
     s1.map(VA, IPA_DATA, 3, ...S1_RW);
+    // The last table is in a page of its own, so that stage 2 is walked for it.
+    s2.map(2 ** 41, s1.descriptorAt(VA, 3) - 8, 3, ...S2_RW);
+    s1.table(VA, 2, [47, 12, 2 ** 41 / 4096]);
     for (const level of [0, 1, 2, 3]) {
       const at = s1.descriptorAt(VA, level);
       const bytes = new Uint8Array(8);
