@@ -3,6 +3,16 @@ import { bug, edit } from '../bug.ts';
 
 export const STAGE2_STE_BUGS = [
   bug(
+    'BUG-601',
+    {
+      title: 'STRW counts although stage 2 or bypass has it ignored',
+      area: 'stream table',
+      origin: '5.2',
+      severity: 'spurious fault',
+    },
+    edit('ste', 'features.hyp && get(words, CONFIG) === 0b101 ? get(words, STRW)', 'features.hyp ? get(words, STRW)'),
+  ),
+  bug(
     'BUG-486',
     {
       title: 'A VMID above 8 bits without IDR0.VMID16 is not ILLEGAL',
