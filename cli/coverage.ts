@@ -66,7 +66,7 @@ async function report(options: CoverageOptions): Promise<ExitStatus> {
     const { seed, runs } = options;
     for (const [index, cell] of restingCells().entries()) {
       const scenario = scenarioOfCell(cell);
-      if (misfit(lower(scenario), subject.capabilities) !== undefined) continue;
+      if (misfit(lower(scenario), subject) !== undefined) continue;
       const property = fixed(judged, scenario);
       const range = { subject, properties: [property], seed, from: index, to: index + 1 };
       statistics = mergeStatistics(statistics, await runRange(range));

@@ -67,7 +67,7 @@ export async function replayKept(subject: Subject, folders: readonly string[], s
       errors.push(thrown.message);
       continue;
     }
-    if (misfit(lower(scenario), subject.capabilities) !== undefined) {
+    if (misfit(lower(scenario), subject) !== undefined) {
       skipped += 1;
       continue;
     }

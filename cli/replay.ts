@@ -8,6 +8,7 @@ import { scenarioAt } from '../properties/campaign.ts';
 import { judged } from '../properties/judged.ts';
 import { judgedResult } from '../properties/property.ts';
 import type { Property, PropertyResult } from '../properties/property.ts';
+import type { Profile } from '../scenario/features.ts';
 import { formatScenario } from '../scenario/json.ts';
 import { lower } from '../scenario/lower.ts';
 import type { Scenario } from '../scenario/steps.ts';
@@ -18,13 +19,14 @@ import type { Subject } from '../subjects/subject.ts';
 import { EXIT, nowDoing } from './exit.ts';
 import type { ExitStatus } from './exit.ts';
 import { propertyOfFile, readScenario } from './kept.ts';
-import { subjectOption } from './options.ts';
+import { featuresOption, subjectOption } from './options.ts';
 import { suiteNamed } from './suites.ts';
 import { shellWord } from './text.ts';
 import { verdictText } from './verdict-text.ts';
 
 interface ReplayOptions {
   readonly subject: string;
+  readonly features?: Profile;
   readonly suite?: string;
   readonly explain?: true;
   readonly as?: 'json';
@@ -35,6 +37,7 @@ export function replayCommand(end: (status: ExitStatus) => void): Command {
     .description('run one scenario and say what the architecture permits at each step')
     .addArgument(new Argument('<file|seed>', 'a scenario file, or a seed as check prints it (judged:1:4711)'))
     .addOption(subjectOption())
+    .addOption(featuresOption())
     .addOption(
       new Option('--suite <name>', "judge a file by this suite's law").default(undefined, "that of the file's folder"),
     )
@@ -54,7 +57,7 @@ export function replayLine(what: string, subject: string, suite?: string): strin
 async function replay(what: string, options: ReplayOptions): Promise<ExitStatus> {
   const seed = parseSeed(what);
   const file = seed === undefined ? readScenario(what) : undefined;
-  const subject = await openSubject(options.subject);
+  const subject = await openSubject(options.subject, options.features);
   try {
     const property = seed?.property ?? (options.suite === undefined ? propertyOfFile(what) : suiteNamed(options.suite));
     const scenario = file ?? scenarioOfSeed(seed, subject);
@@ -62,7 +65,7 @@ async function replay(what: string, options: ReplayOptions): Promise<ExitStatus>
       process.stdout.write(formatScenario(scenario));
       return EXIT.clean;
     }
-    const wrong = misfit(lower(scenario), subject.capabilities);
+    const wrong = misfit(lower(scenario), subject);
     if (wrong !== undefined) {
       throw new UsageError(`${what}: ${options.subject} cannot run it: ${wrong}; choose another subject or scenario`);
     }

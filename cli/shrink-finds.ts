@@ -38,7 +38,7 @@ export async function shrinkFind(
 
   /** Whether the candidate fails with the same signature; remembers how. */
   const stillFails = async (candidate: Scenario): Promise<boolean> => {
-    if (misfit(lower(candidate), subject.capabilities) !== undefined) return false;
+    if (misfit(lower(candidate), subject) !== undefined) return false;
     const result = await property.check(subject, candidate);
     if (result.kind !== 'violation') return false;
     if (result.rule !== find.rule || result.difference !== find.difference) return false;

@@ -7,6 +7,7 @@ import type { Property, PropertyResult, Violated } from '../properties/property.
 import { RULE_IDS } from '../reference/rules/ids.ts';
 import type { RuleId } from '../reference/rules/ids.ts';
 import { isRuleId, ruleRow } from '../reference/rules/registry.ts';
+import { profileKey } from '../scenario/features.ts';
 import { whatIsAt } from '../scenario/layout.ts';
 import { hex, printEventQueue, printObservation, printStep } from '../scenario/print.ts';
 import type { Program, Scenario } from '../scenario/steps.ts';
@@ -48,11 +49,13 @@ function headLines(replayed: Replayed): string[] {
   const { program, verdict } = result.run;
   const lines = [
     scenario.why,
+    ...(scenario.features === undefined ? [] : [`made for ${profileKey(scenario.features)}`]),
     `${subject}: ${plural(scenario.steps.length, 'step')}, ${plural(program.actions.length, 'action')}`,
   ];
   if (verdict !== undefined) {
     const { forced, stale, unpred, impdef } = verdict.passes;
-    lines[1] += `, ${plural(verdict.dmas, 'DMA')}, determinacy ${percent(verdict.determinateDmas, verdict.dmas)}, ${plural(verdict.decisive.size, 'rule')} reached`;
+    lines[lines.length - 1] +=
+      `, ${plural(verdict.dmas, 'DMA')}, determinacy ${percent(verdict.determinateDmas, verdict.dmas)}, ${plural(verdict.decisive.size, 'rule')} reached`;
     lines.push(
       `accepted: ${count(forced)} forced, ${count(stale)} by a cache that may be stale, ${count(unpred)} UNPREDICTABLE, ${count(impdef)} IMPLEMENTATION DEFINED`,
     );
@@ -74,6 +77,7 @@ function violationLines(violated: Violated, { property, subject, scenario }: Rep
   return [
     difference === 'died' ? alarm(`THE SUBJECT DIED: ${subject}`) : `${alarm(`VIOLATION of ${named}`)} by ${subject}`,
     `  where      step ${at}${step === undefined ? '' : `: ${printStep(step)}`} (${difference})`,
+    ...(scenario.features === undefined ? [] : [`  made for   ${profileKey(scenario.features)}`]),
     `  observed   ${observed}`,
     ...permitted.map((outcome, index) => `  ${index === 0 ? 'permitted' : '       or'}  ${outcome}${outcomes}`),
   ].map(cut);

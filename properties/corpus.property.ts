@@ -93,7 +93,7 @@ describe.skipIf(qemu === undefined)('a real QEMU', () => {
   if (qemu === undefined) return;
   afterAll(async () => qemu.close());
   const known = knownDepartures(qemu.version);
-  const runnable = files.filter((file) => misfit(lower(scenarioOf(file)), qemu.capabilities) === undefined);
+  const runnable = files.filter((file) => misfit(lower(scenarioOf(file)), qemu) === undefined);
   if (known === undefined)
     console.warn(`${qemu.version}: no reviewed list in subjects/known, so verdicts do not count`);
 

@@ -41,7 +41,7 @@ export async function sameInAllForms(
   if (dead !== undefined) return dead;
   let compared = false;
   for (const form of forms) {
-    if (misfit(lower(form.scenario), subject.capabilities) !== undefined) continue;
+    if (misfit(lower(form.scenario), subject) !== undefined) continue;
     compared = true;
     const other = await run(subject, form.scenario);
     const result =

@@ -22,6 +22,8 @@ const SPARED_BY_TLBI: readonly RuleId[] = [
 ];
 const SPARED_BY_CFGI: readonly RuleId[] = ['CFGI-023', 'CFGI-031', 'CFGI-041', 'CFGI-044'];
 
+const ASKED_MAX = 3;
+
 type DmaAction = Extract<Action, { op: 'dma-read' | 'dma-write' }>;
 
 export interface DmaJudgement {
@@ -40,9 +42,16 @@ export class DmaComparison {
   /** Streams that passed while translation was disabled. */
   readonly #bypassed = new Set<number>();
 
-  constructor(memory: Memory, f: Features) {
+  /** Rules that need not be shown again. */
+  readonly #shown: ReadonlySet<RuleId>;
+  /** How often each rule of an invalidation was asked whether it mattered. */
+  readonly #asked = new Map<RuleId, number>();
+
+  /** @param shown rules that are known to have been decisive before, so that their showing again is of no account */
+  constructor(memory: Memory, f: Features, shown: ReadonlySet<RuleId>) {
     this.#memory = memory;
     this.#f = f;
+    this.#shown = shown;
   }
 
   /** Compares in each state; keeps those that agree, with what the access sets off. */
@@ -55,7 +64,7 @@ export class DmaComparison {
     const transaction = transactionOf(action);
     for (const state of states) {
       const result = transactionOutcomes(transaction, state, this.#memory, this.#f, env.now);
-      if (result.forgotten.length > 0 && this.#mattered(state, env, action, result.outcomes))
+      if (this.#isNews(result.forgotten) && this.#mattered(state, env, action, result.outcomes))
         forgotten.push(...result.forgotten);
       unknown ??= result.unknown;
       for (const outcome of result.outcomes) {
@@ -110,6 +119,15 @@ export class DmaComparison {
       }
     }
     return members[0]?.rules.at(0) ?? 'STRTAB-002';
+  }
+
+  /** Whether a rule among those of invalidations has not been shown, nor asked for in vain too often: asking is the dearest thing here. */
+  #isNews(forgotten: readonly RuleId[]): boolean {
+    const news = new Set(
+      forgotten.filter((rule) => !this.#shown.has(rule) && (this.#asked.get(rule) ?? 0) < ASKED_MAX),
+    );
+    for (const rule of news) this.#asked.set(rule, (this.#asked.get(rule) ?? 0) + 1);
+    return news.size > 0;
   }
 
   /** Whether without any invalidation there would have been another outcome: else they show nothing. */

@@ -69,7 +69,7 @@ class Judge {
     this.#trace = trace;
     this.#explain = explain;
     this.#features = features(trace.idRegisters);
-    this.#dma = new DmaComparison(this.#memory, this.#features);
+    this.#dma = new DmaComparison(this.#memory, this.#features, explain ? new Set() : this.#decisive);
     this.#states = [resetState(this.#features)];
   }
 

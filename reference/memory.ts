@@ -52,6 +52,8 @@ const HOLE_WORDS = Number(HOLE_BYTES >> 3n);
 export class Memory {
   readonly #words = new Map<number, Entry[]>();
   readonly #walked = new Set<number>();
+  /** See `derive`; emptied by every write. */
+  #derived = new WeakMap<object, WeakMap<object, Map<string, unknown>>>();
 
   backing(address: bigint): Backing {
     const word = Number(address >> 3n);
@@ -68,6 +70,21 @@ export class Memory {
     for (const [word, entries] of this.#words) {
       if (word >= first && word < last && entries.length > 1) result.push(BigInt(word) << 3n);
     }
+    return result;
+  }
+
+  /**
+   * What follows from the history of memory and the two objects alone, worked out once until something is written: a transaction is
+   * judged in many states, which share what they have in common. `what` names the work and its other inputs.
+   */
+  derive<T>(one: object, two: object, what: string, work: () => T): T {
+    let byTwo = this.#derived.get(one);
+    if (byTwo === undefined) this.#derived.set(one, (byTwo = new WeakMap()));
+    let results = byTwo.get(two);
+    if (results === undefined) byTwo.set(two, (results = new Map<string, unknown>()));
+    if (results.has(what)) return results.get(what) as T;
+    const result = work();
+    results.set(what, result);
     return result;
   }
 
@@ -132,6 +149,7 @@ export class Memory {
     const entries = this.#entries(address);
     const last = entries.at(-1);
     if (last !== undefined && sameContents(last.contents, contents)) return;
+    this.#derived = new WeakMap();
     if (last !== undefined && last.time === time) entries.pop();
     entries.push({ time, contents });
   }
@@ -143,6 +161,7 @@ export class Memory {
     if (last === undefined || last.contents.length === 1) return;
     const contents = last.contents.filter((content) => agrees(content, seen, mask));
     if (contents.length > 0) entries[entries.length - 1] = { time: last.time, contents };
+    this.#derived = new WeakMap();
   }
 
   #entries(address: bigint): Entry[] {

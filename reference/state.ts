@@ -26,6 +26,9 @@ export interface TableWindow {
   readonly rules: readonly RuleId[];
 }
 
+/** What a state remembers of the past, apart from memory: what caches may hold follows from both. */
+export type History = Pick<State, 'tables' | 'invalidations'>;
+
 /** Interrupt edges of one line that are due, between two points where everything settles. */
 export interface DueInterrupt {
   /** At least one edge must come. */

@@ -61,8 +61,19 @@ interface Legal {
   readonly mayBeIllegal: readonly RuleId[];
 }
 
+/** An STE that was fetched is asked about by every lookup that may use it. */
+const judgements = new WeakMap<Ste, { readonly f: Features; readonly judged: SteJudgement | 'outside' }>();
+
 /** What an STE says of an ordinary transaction: which stages translate, or that it is ILLEGAL (5.2.2). */
 export function judgeSte(ste: Ste, f: Features): SteJudgement | 'outside' {
+  const known = judgements.get(ste);
+  if (known?.f === f) return known.judged;
+  const judged = judge(ste, f);
+  judgements.set(ste, { f, judged });
+  return judged;
+}
+
+function judge(ste: Ste, f: Features): SteJudgement | 'outside' {
   if (!ste.v) return { kind: 'illegal', rules: ['STE-001'] };
   const { config } = ste;
   if (config < 0b100) return { kind: 'abort', rules: disabledRules(ste, f) };

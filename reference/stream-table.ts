@@ -9,7 +9,7 @@ import type { Features } from './features.ts';
 import { bothGone, configHorizon, invalidatedBetween, stillUsed } from './invalidations.ts';
 import { FOREVER, type Memory } from './memory.ts';
 import type { RuleId } from './rules/ids.ts';
-import { SMMUEN, type State, STRTAB_BASE, STRTAB_BASE_CFG, type TableWindow } from './state.ts';
+import { SMMUEN, type History, type State, STRTAB_BASE, STRTAB_BASE_CFG, type TableWindow } from './state.ts';
 import { decodeSte, type Ste } from './ste.ts';
 import {
   assemble,
@@ -119,6 +119,19 @@ export function fetchSte(
   context?: number,
   fresh = false,
 ): FetchResult<Ste> {
+  return memory.derive(state.tables, state.invalidations, `STE ${streamId} ${context} ${fresh}`, () =>
+    everySte(state, memory, f, streamId, context, fresh),
+  );
+}
+
+function everySte(
+  state: History,
+  memory: Memory,
+  f: Features,
+  streamId: number,
+  context: number | undefined,
+  fresh: boolean,
+): FetchResult<Ste> {
   const horizon = configHorizon(state.invalidations, streamId, 'STE');
   const since = context ?? horizon.time;
   const seen: Fetched<Ste>[] = [];
@@ -184,7 +197,7 @@ function bigEndianTables(ste: Ste): boolean {
   return ste.config >= 0b110 && flag(ste.words[2] ?? 0n, 52);
 }
 
-function linearPlace(state: State, table: TableWindow, streamId: number, found: Places): void {
+function linearPlace(state: History, table: TableWindow, streamId: number, found: Places): void {
   const current = table.to === FOREVER;
   const rules: RuleId[] = ['STRTAB-002', ...table.rules];
   if (!current) rules.push('CACHE-019', ...moved(state, table));
@@ -192,13 +205,13 @@ function linearPlace(state: State, table: TableWindow, streamId: number, found: 
   found.places.push({ address, from: table.from, until: table.to, cachedUntil: FOREVER, stale: !current, rules });
 }
 
-function moved(state: State, table: TableWindow): RuleId[] {
+function moved(state: History, table: TableWindow): RuleId[] {
   return table.base === state.tables.at(-1)?.base ? [] : ['STRTAB-064'];
 }
 
 /** Everything that the level 1 descriptor of a stream said, for as long as a cache may have kept it (5.1). */
 function level1Places(
-  state: State,
+  state: History,
   memory: Memory,
   f: Features,
   table: TableWindow,

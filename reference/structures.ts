@@ -7,7 +7,7 @@
 import type { Horizon } from './invalidations.ts';
 import { FOREVER, type Held, type Memory } from './memory.ts';
 import type { RuleId } from './rules/ids.ts';
-import type { State } from './state.ts';
+import type { History } from './state.ts';
 import { Undetermined } from './undetermined.ts';
 
 /** One structure as some lookup may see it. */
@@ -65,7 +65,7 @@ export interface Assembled {
  * @param relevant how many words matter; the others are taken as they are now
  */
 export function assemble(
-  state: State,
+  state: History,
   memory: Memory,
   address: bigint,
   since: number,
@@ -119,7 +119,7 @@ function extended(option: Assembled, h: Held, horizon: Horizon): Assembled {
 }
 
 /** Whether some moment from `from` until before `to` fell into a time when translation was enabled. */
-export function seenWhileEnabled(state: State, from: number, to: number): boolean {
+export function seenWhileEnabled(state: History, from: number, to: number): boolean {
   if (to === FOREVER) return true;
   return state.tables.some((table) => table.from < to && table.to > from);
 }

@@ -1,8 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeCd, encodeCd } from './encode/cd.ts';
+import { decodeL1cd } from './encode/l1cd.ts';
+import { decodeL1std } from './encode/l1std.ts';
 import { decodeSte } from './encode/ste.ts';
-import { cdAddress, commandSlotAddress, descriptorAddress, nodeAddress, steAddress } from './layout.ts';
+import {
+  cdAddress,
+  commandSlotAddress,
+  descriptorAddress,
+  granuleLog2,
+  levelShift,
+  nodeAddress,
+  stage2StartLevel,
+  steAddress,
+} from './layout.ts';
 import { lower, startsWork } from './lower.ts';
 import { CMDQ_BASE, EVENTQ_BASE, STRTAB_BASE } from './memory-map.ts';
 import { printAction } from './print.ts';
@@ -198,6 +209,55 @@ describe('translation tables', () => {
         expect(walk(actions, high ? TTB1 : TTB0, tsz, va)).toBe((pa & ~inLeaf) | (va & inLeaf));
       }),
     );
+  });
+  test('whatever the granule, S2T0SZ and start level: a stage 2 walk over concatenated tables finds what was mapped', () => {
+    const input = fc.record({
+      vm: fc.nat(3),
+      granule: fc.constantFrom('4K' as const, '16K' as const, '64K' as const),
+      level: fc.constantFrom(1, 2, 3),
+      S2SL0: fc.constantFrom(0n, 1n, 2n),
+      extra: fc.integer({ min: 0, max: 4 }),
+      page: fc.bigInt({ min: 0n, max: (1n << 48n) - 1n }),
+    });
+    fc.assert(
+      fc.property(input, ({ vm, granule, level, S2SL0, extra, page }) => {
+        const start = stage2StartLevel(Number(S2SL0), granule);
+        // The first table resolves up to 4 bits more than one node does, but for a level 0 one.
+        const bits = levelShift(start, granule) + granuleLog2(granule) - 3 + (start === 0 ? 0 : extra);
+        if (level < start || bits > 48) return;
+        const ipa = page & ((1n << BigInt(bits)) - 1n);
+        const S2TG = { '4K': 0n, '64K': 1n, '16K': 2n }[granule];
+        const set = { Config: 7n, S2T0SZ: BigInt(64 - bits), S2SL0, S2TG };
+        const pa = 0x1234_5678_0000n;
+        const actions = actionsOf({ do: 'ste', stream: 0, vm, set }, { do: 'map', vm, granule, va: ipa, pa, level });
+        const { S2TTB = 0n } = decodeSte(written(actions, STRTAB_BASE));
+        let table = S2TTB;
+        for (let at: number = start; at <= level; at++) {
+          const shift = BigInt(levelShift(at, granule));
+          const width = BigInt(at === start ? bits : levelShift(at - 1, granule)) - shift;
+          const descriptor = word(written(actions, table + 8n * ((ipa >> shift) & ((1n << width) - 1n))));
+          expect(descriptor & 1n).toBe(1n);
+          table = descriptor & 0xffff_ffff_f000n;
+        }
+        const inLeaf = (1n << BigInt(levelShift(level, granule))) - 1n;
+        expect(table).toBe(pa & ~inLeaf & ~((1n << BigInt(granuleLog2(granule))) - 1n));
+      }),
+    );
+  });
+  test('a stream of a 2-level table is found through its level 1 descriptor', () => {
+    const actions = actionsOf({ do: 'ste', stream: 0x345, split: 8 });
+    const { Span, L2Ptr = 0n } = decodeL1std(written(actions, STRTAB_BASE + 8n * 3n));
+    expect(Span).toBe(9n);
+    expect(decodeSte(written(actions, L2Ptr + 64n * 0x45n))).toMatchObject({ V: 1n, Config: 5n });
+    expect(skeleton(actionsOf({ do: 'boot', split: 8, strtabLog2Size: 12 }))).toContain('STRTAB_BASE_CFG=0x1020c');
+  });
+  test('a CD table holds the CDs in the order of their numbers', () => {
+    const linear = decodeSte(written(actionsOf({ do: 'ste', stream: 0, set: { S1CDMax: 3n } }), STRTAB_BASE));
+    expect(linear.S1ContextPtr).toBe(cdAddress(0));
+    const set = { S1CDMax: 8n, S1Fmt: 1n };
+    const actions = actionsOf({ do: 'ste', stream: 0, set }, { do: 'l1cd', index: 2 });
+    const { S1ContextPtr = 0n } = decodeSte(written(actions, STRTAB_BASE));
+    expect(decodeL1cd(written(actions, S1ContextPtr + 16n))).toEqual({ V: 1n, L2Ptr: cdAddress(0) });
   });
   test('nodes are where the documentation of the layout says', () => {
     const base = 0x4020_0000n + BigInt(3 * 2 + 1) * 0x1_0000n;

@@ -5,7 +5,10 @@ import { COMMANDS, COMMAND_NAMES } from './encode/commands.ts';
 import { DESCRIPTOR_LAYOUT } from './encode/descriptor.ts';
 import { fieldMax, orNames } from './encode/fields.ts';
 import type { Layout } from './encode/fields.ts';
+import { L1CD_LAYOUT } from './encode/l1cd.ts';
+import { L1STD_LAYOUT } from './encode/l1std.ts';
 import { STE_LAYOUT } from './encode/ste.ts';
+import { FEATURE_MAX } from './features.ts';
 import { CMDQ_LOG2SIZE_MAX, EVENTQ_LOG2SIZE_MAX } from './layout.ts';
 import { REGISTER_NAMES } from './registers.ts';
 import { DMA_BYTES_MAX, OFFSET_MAX } from './schema.ts';
@@ -14,6 +17,9 @@ import type { Scenario, Step } from './steps.ts';
 const value64 = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
 const value32 = fc.nat(0xffff_ffff);
 const cd = fc.nat(7);
+const vm = fc.nat(3);
+const split = fc.constantFrom(6, 8, 10);
+const level = fc.constantFrom(0, 1, 2, 3);
 const access = fc.constantFrom(1, 2, 4, 8);
 const register = fc.constantFrom(...REGISTER_NAMES);
 
@@ -27,6 +33,12 @@ function fields(layout: Layout, extra: readonly string[]): fc.Arbitrary<unknown>
 /** A record of which only the keys in `required` are always there. */
 function step(shape: Record<string, fc.Arbitrary<unknown>>, ...required: string[]): fc.Arbitrary<Step> {
   return fc.record(shape, { requiredKeys: ['do', ...required] }) as fc.Arbitrary<unknown> as fc.Arbitrary<Step>;
+}
+
+/** A step of either a CD's or a VM's tables. */
+function tableStep(shape: Record<string, fc.Arbitrary<unknown>>, ...required: string[]): fc.Arbitrary<Step> {
+  const common = { granule: fc.constantFrom('4K', '16K', '64K'), ...shape };
+  return fc.oneof(step({ cd, ...common }, 'cd', ...required), step({ vm, ...common }, 'vm', ...required));
 }
 
 const kind = (name: Step['do']) => fc.constant(name);
@@ -46,20 +58,20 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   step({
     do: kind('boot'),
     strtabLog2Size: fc.nat(63),
+    split,
     cmdqLog2Size: fc.nat(CMDQ_LOG2SIZE_MAX),
     eventqLog2Size: fc.nat(EVENTQ_LOG2SIZE_MAX),
     cr0: value32,
     cr2: value32,
     irqCtrl: value32,
   }),
-  step({ do: kind('ste'), stream: value32, cd, set: fields(STE_LAYOUT, orNames(8)) }, 'stream'),
+  step({ do: kind('ste'), stream: value32, split, cd, vm, set: fields(STE_LAYOUT, orNames(8)) }, 'stream'),
   step({ do: kind('cd'), cd, set: fields(CD_LAYOUT, orNames(8)) }, 'cd'),
-  step(
-    { do: kind('map'), cd, va: value64, pa: value64, level: fc.constantFrom(1, 2, 3), set: descriptor },
-    ...['cd', 'va', 'pa'],
-  ),
-  step({ do: kind('table'), cd, va: value64, level: fc.constantFrom(0, 1, 2), set: descriptor }, 'cd', 'va', 'level'),
-  step({ do: kind('unmap'), cd, va: value64, level: fc.constantFrom(0, 1, 2, 3) }, 'cd', 'va'),
+  step({ do: kind('l1std'), stream: value32, split, set: fields(L1STD_LAYOUT, ['or0']) }, 'stream', 'split'),
+  step({ do: kind('l1cd'), index: fc.nat(0x3fff), set: fields(L1CD_LAYOUT, ['or0']) }, 'index'),
+  tableStep({ do: kind('map'), va: value64, pa: value64, level, set: descriptor }, 'va', 'pa'),
+  tableStep({ do: kind('table'), va: value64, level: fc.constantFrom(0, 1, 2), set: descriptor }, 'va', 'level'),
+  tableStep({ do: kind('unmap'), va: value64, level }, 'va'),
   fc.constantFrom(...COMMAND_NAMES).chain((name) => {
     const set = fields(COMMANDS[name].fields, orNames(2));
     return step({ do: kind('command'), name: fc.constant(name), set, ...slots }, 'name');
@@ -84,11 +96,20 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   ),
   step({ do: kind('peek'), address: value64, bytes: fc.integer({ min: 1, max: 4096 }) }, 'address', 'bytes'),
   step({ do: kind('events') }),
+  step({ do: kind('reset') }),
   step({ do: kind('settle') }),
 );
 
-export const anyScenario: fc.Arbitrary<Scenario> = fc.record({
-  'smmu-crosscheck': fc.constant(1 as const),
-  why: fc.string().map((text) => text.replace(/[\r\n]/g, ' ')),
-  steps: fc.array(anyStep, { maxLength: 12 }),
+const profile = fc.record(Object.fromEntries(Object.entries(FEATURE_MAX).map(([name, max]) => [name, fc.nat(max)])), {
+  requiredKeys: [],
 });
+
+export const anyScenario: fc.Arbitrary<Scenario> = fc.record(
+  {
+    'smmu-crosscheck': fc.constant(1 as const),
+    why: fc.string().map((text) => text.replace(/[\r\n]/g, ' ')),
+    features: profile.filter((features) => Object.keys(features).length > 0),
+    steps: fc.array(anyStep, { maxLength: 12 }),
+  },
+  { requiredKeys: ['smmu-crosscheck', 'why', 'steps'] },
+);

@@ -1,12 +1,17 @@
 /** Whether a program stays within what a subject can do. Generators and replays ask before running; `run` refuses what does not fit. */
 import type { Action, Program } from '../scenario/steps.ts';
-import type { Capabilities } from './subject.ts';
+import type { Capabilities, Described } from './subject.ts';
 
 /**
- * Why `program` cannot be run on a subject with these capabilities, or undefined when it can.
+ * Why `program` cannot be run on this subject, or undefined when it can: for want of a capability, or because a subject that
+ * is built to a profile cannot be built to that of the program.
  * The reason names the first action that does not fit, and the step it comes from (both counted from 0).
  */
-export function misfit(program: Program, capabilities: Capabilities): string | undefined {
+export function misfit(program: Program, subject: Pick<Described, 'capabilities' | 'configure'>): string | undefined {
+  const { capabilities } = subject;
+  if (program.features !== undefined && subject.configure !== undefined) {
+    if (subject.configure(program.features) === undefined) return 'its "features" cannot be combined';
+  }
   for (const [index, action] of program.actions.entries()) {
     const why = actionMisfit(action, capabilities);
     if (why !== undefined) return `step ${program.stepOf[index] ?? '?'} (action ${index}): ${why}`;

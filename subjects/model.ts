@@ -73,6 +73,7 @@ class ModelSubject implements Subject {
   readonly version = 'built-in';
   readonly idRegisters: IdRegisters;
   readonly capabilities: Capabilities;
+  readonly pinned: Profile;
   readonly #open: OpenModel;
   /** The one that the present program runs on. */
   #system: SystemLike;
@@ -91,6 +92,7 @@ class ModelSubject implements Subject {
 
   constructor(open: OpenModel) {
     this.#open = open;
+    this.pinned = open.features ?? {};
     this.name = open.name ?? 'model';
     const build = this.#build({});
     this.#system = build.system;
@@ -107,7 +109,7 @@ class ModelSubject implements Subject {
   }
 
   configure(profile: Profile): Configured | undefined {
-    const features = { ...profile, ...this.#open.features };
+    const features = { ...this.pinned, ...profile };
     try {
       return { features, idRegisters: this.#build(features).idRegisters };
     } catch (thrown) {
@@ -118,7 +120,7 @@ class ModelSubject implements Subject {
 
   /** @throws SubjectError when the program is beyond the capabilities, or asks for features that do not go together. An exception inside the model is a death like any other. */
   run(program: Program): Trace {
-    const why = misfit(program, this.capabilities);
+    const why = misfit(program, this);
     if (why !== undefined) throw new SubjectError(`${this.name} cannot run this program: ${why}`);
     const observations: Observation[] = [];
     const profile = program.features ?? {};
@@ -129,7 +131,7 @@ class ModelSubject implements Subject {
       system.reset();
       for (const action of program.actions) observations.push(this.#perform(action));
     } catch (thrown) {
-      this.#builds.delete(profileKey({ ...this.#open.features, ...profile }));
+      this.#builds.delete(profileKey({ ...this.pinned, ...profile }));
       return { ...trace, died: `the model threw ${firstLine(thrown)}` };
     }
     return trace;
@@ -140,7 +142,7 @@ class ModelSubject implements Subject {
   }
 
   #build(profile: Profile): Build {
-    const features = { ...this.#open.features, ...profile };
+    const features = { ...this.pinned, ...profile };
     const key = profileKey(features);
     const known = this.#builds.get(key);
     if (known !== undefined) return known;

@@ -96,7 +96,7 @@ class ModuleSubject implements Subject {
 
   /** @throws SubjectError when the program is beyond the capabilities or the trace is malformed; SubjectDied when it cannot be created anew. */
   async run(program: Program): Promise<Trace> {
-    const why = misfit(program, this.capabilities);
+    const why = misfit(program, this);
     if (why !== undefined) throw new SubjectError(`${this.name} cannot run this program: ${why}`);
     const inner = await this.#alive();
     let made: unknown;

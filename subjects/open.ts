@@ -1,6 +1,7 @@
 /** From what a user writes after `--subject` to a subject. */
+import { profileKey } from '../scenario/features.ts';
 import type { Profile } from '../scenario/features.ts';
-import { UsageError } from './errors.ts';
+import { SubjectError, UsageError } from './errors.ts';
 import { openModel } from './model.ts';
 import { openModule } from './module.ts';
 import { openQemu } from './qemu/open.ts';
@@ -26,7 +27,7 @@ export async function openSubject(spec: string, features?: Profile): Promise<Sub
   switch (kind) {
     case 'model':
       if (rest !== undefined) throw new UsageError(`subject '${spec}': 'model' takes nothing after it`);
-      return openModel(features === undefined ? {} : { features });
+      return features === undefined ? openModel() : pinnedModel(features);
     case 'qemu': {
       const [path, ...options] = (rest ?? '').split(',');
       if (path === undefined || path === '') {
@@ -43,6 +44,16 @@ export async function openSubject(spec: string, features?: Profile): Promise<Sub
       const forms = SUBJECT_FORMS.map(({ form }) => form).join(', ');
       throw new UsageError(`unknown subject '${spec}'; there are: ${forms}`);
     }
+  }
+}
+
+/** The model with these features in every build. */
+function pinnedModel(features: Profile): Subject {
+  try {
+    return openModel({ features });
+  } catch (thrown) {
+    if (!(thrown instanceof SubjectError)) throw thrown;
+    throw new UsageError(`--features ${profileKey(features).replaceAll(' ', ',')}: ${thrown.message}`);
   }
 }
 

@@ -35,7 +35,7 @@ export interface Configured {
 }
 
 /** What generators look at. */
-export type Described = Pick<Subject, 'capabilities' | 'idRegisters' | 'configure'>;
+export type Described = Pick<Subject, 'capabilities' | 'idRegisters' | 'configure' | 'pinned'>;
 
 export interface Subject {
   /** As given on the command line. */
@@ -44,10 +44,12 @@ export interface Subject {
   readonly idRegisters: IdRegisters;
   readonly capabilities: Capabilities;
   /**
-   * Of a subject that is built from a profile: what `profile` makes of it, together with what it was opened with. Undefined when the features
-   * cannot be combined.
+   * Of a subject that is built from a profile: what `profile` makes of it, together with what it was opened with, where `profile` does not say
+   * otherwise. Undefined when the features cannot be combined.
    */
   configure?(profile: Profile): Configured | undefined;
+  /** What it was opened with: generated scenarios keep to it. */
+  readonly pinned?: Profile;
   /**
    * Runs one program, on what its `features` ask for where that can be had, from the state after reset, with empty caches, memory as scenario/memory-map.ts says.
    * A subject that crashes or hangs on the way says so in `Trace.died`, and runs the next program as if nothing had been.

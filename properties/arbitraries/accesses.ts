@@ -1,12 +1,13 @@
 /** Device accesses, and looking at what came of them. */
+import { CMDQ_BASE } from '../../scenario/memory-map.ts';
 import type { Client } from './opening.ts';
-import { patternOffset } from './places.ts';
+import { patternOffset, patternStart } from './places.ts';
 import type { DmaOptions, Mapping, World } from './world.ts';
 
 /** A read or write somewhere in a mapping; a write is looked for in memory now and then. */
 export function access(world: World, stream: number, mapping: Mapping, options: DmaOptions = {}): void {
   const { draw } = world;
-  const offset = patternOffset(draw, mapping.level) + (draw.chance(10) ? BigInt(draw.between(1, 7)) : 0n);
+  const offset = patternOffset(draw, mapping) + (draw.chance(10) ? BigInt(draw.between(1, 7)) : 0n);
   const write = options.write ?? draw.chance(35);
   world.dma(stream, mapping.va + offset, { ...options, write });
   if (write && draw.chance(40)) world.peek((mapping.pa + offset) & ~7n, 16);
@@ -14,8 +15,7 @@ export function access(world: World, stream: number, mapping: Mapping, options: 
 
 /** A read of the first bytes of a mapping's usual place: cheap to repeat and to compare. */
 export function touch(world: World, stream: number, mapping: Mapping, options: DmaOptions = {}): void {
-  const offset = mapping.level === 1 ? 0x100_0000n : 0n;
-  world.dma(stream, mapping.va + offset, { bytes: 8, ...options });
+  world.dma(stream, mapping.va + patternStart(mapping), { bytes: 8, ...options });
 }
 
 /** An access with any attributes the device can give. */
@@ -27,6 +27,17 @@ export function anyAccess(world: World, stream: number, address: bigint): void {
     instruction: draw.chance(25),
     bytes: draw.pick([1, 4, 8, 8, 8, 16, 64]),
   });
+}
+
+/** Descriptors that were walked and commands that were consumed stay as they were written. */
+function lookAtStructures(world: World): void {
+  const { draw } = world;
+  if (world.mappings.length === 0 || draw.chance(30)) {
+    world.peek(CMDQ_BASE, 64);
+    return;
+  }
+  const { cd, va, level } = draw.pick(world.mappings);
+  world.peek(world.descriptorOf(cd, va, level));
 }
 
 /** An access to each page of a client. */
@@ -44,5 +55,6 @@ export function look(world: World): void {
     [1, () => world.read('CMDQ_PROD')],
     [1, () => world.read('EVENTQ_PROD')],
     [1, () => world.read('CR0ACK')],
+    [1, () => lookAtStructures(world)],
   ])();
 }

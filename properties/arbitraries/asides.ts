@@ -1,5 +1,5 @@
 /** Harmless things that may happen between any two steps of a story; a scenario draws a few kinds of them. */
-import { CD_BASE, PATTERN_BASE, STRTAB_BASE } from '../../scenario/memory-map.ts';
+import { CD_BASE, CMDQ_BASE, PATTERN_BASE, STRTAB_BASE } from '../../scenario/memory-map.ts';
 import { LIVE_REGISTERS } from './registers.ts';
 import type { Aside, World } from './world.ts';
 
@@ -11,7 +11,10 @@ const settle: Aside = (world) => world.settle();
 
 const readMemory: Aside = (world) => {
   const { draw } = world;
-  world.peek(draw.pick([PATTERN_BASE, CD_BASE, STRTAB_BASE]) + 64n * BigInt(draw.between(0, 7)), draw.pick([8, 64]));
+  world.peek(
+    draw.pick([PATTERN_BASE, CD_BASE, STRTAB_BASE, CMDQ_BASE]) + 64n * BigInt(draw.between(0, 7)),
+    draw.pick([8, 64]),
+  );
 };
 
 const extraSync: Aside = (world) => {

@@ -1,6 +1,7 @@
 /** Stories about 2 MiB blocks only, for the law that pages in their place would translate alike. */
 import type { DescriptorFields } from '../../scenario/encode/descriptor.ts';
 import { PATTERN_BASE } from '../../scenario/memory-map.ts';
+import { OWN_SHAPE } from './shape.ts';
 import { addClient } from './opening.ts';
 import { HIGH } from './places.ts';
 import type { Theme } from './themes.ts';
@@ -52,4 +53,6 @@ function leaf(world: World): DescriptorFields | undefined {
   return set;
 }
 
-export const blockStories: readonly Theme[] = [{ name: 'blocks', weight: 1, story: blocks, asides: 'none' }];
+export const blockStories: readonly Theme[] = [
+  { name: 'blocks', weight: 1, story: blocks, asides: 'none', suits: OWN_SHAPE },
+];

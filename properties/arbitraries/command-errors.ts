@@ -23,7 +23,7 @@ export function commandErrors(world: World): void {
   look(world);
 }
 
-/** Names that no Non-secure queue of an SMMU with stage 1 alone accepts, or only with a feature. */
+/** Names that no Non-secure queue accepts. */
 const ALWAYS_ILLEGAL: readonly CommandName[] = [
   'CMD_TLBI_EL3_ALL',
   'CMD_TLBI_EL3_VA',
@@ -36,13 +36,12 @@ const ALWAYS_ILLEGAL: readonly CommandName[] = [
   'CMD_TLBI_SNH_ALL',
 ];
 
+/** Accepted only with a feature that no target has. */
 const FEATURES_ABSENT: readonly CommandName[] = [
   'CMD_TLBI_EL2_ALL',
   'CMD_TLBI_EL2_ASID',
   'CMD_TLBI_EL2_VA',
   'CMD_TLBI_EL2_VAA',
-  'CMD_TLBI_S2_IPA',
-  'CMD_TLBI_S12_VMALL',
   'CMD_ATC_INV',
   'CMD_PRI_RESP',
   'CMD_DPTI_ALL',
@@ -51,6 +50,17 @@ const FEATURES_ABSENT: readonly CommandName[] = [
   'CMD_RESUME',
   'CMD_STALL_TERM',
 ];
+
+/** Those of a stage, for targets without it. */
+const STAGE1_ONLY: readonly CommandName[] = [
+  'CMD_TLBI_NH_ALL',
+  'CMD_TLBI_NH_ASID',
+  'CMD_TLBI_NH_VA',
+  'CMD_TLBI_NH_VAA',
+  'CMD_CFGI_CD',
+  'CMD_CFGI_CD_ALL',
+];
+const STAGE2_ONLY: readonly CommandName[] = ['CMD_TLBI_S2_IPA', 'CMD_TLBI_S12_VMALL'];
 
 const WITH_SSEC: readonly CommandName[] = [
   'CMD_PREFETCH_CONFIG',
@@ -80,6 +90,8 @@ function illegalCommand(world: World): void {
     draw.weighted<() => void>([
       [2, () => named(world, draw.pick(ALWAYS_ILLEGAL), {})],
       [3, () => named(world, draw.pick(FEATURES_ABSENT), { StreamID })],
+      [target.s1p ? 0 : 5, () => named(world, draw.pick(STAGE1_ONLY), { StreamID })],
+      [target.s2p ? 0 : 2, () => named(world, draw.pick(STAGE2_ONLY), {})],
       [3, () => named(world, draw.pick(WITH_SSEC), { SSec: 1n, StreamID })],
       [3, () => world.command('CMD_SYNC', { CS: 3n })],
       [4, () => world.rawCommand(BigInt(draw.pick(RESERVED_OPCODES)), draw.chance(50) ? 0n : draw.bits(64))],
@@ -93,7 +105,7 @@ function illegalCommand(world: World): void {
 function named(world: World, name: CommandName, set: CommandFields): void {
   const has = COMMANDS[name].fields;
   const own = Object.fromEntries(Object.entries(set).filter(([field]) => field in has));
-  world.command(name, Object.keys(own).length === 0 ? undefined : own);
+  world.bareCommand(name, Object.keys(own).length === 0 ? undefined : own);
 }
 
 /** The Command queue stands still; translations and everything else go on. */
@@ -101,6 +113,12 @@ function whileInError(world: World, client: Client): void {
   const { draw } = world;
   world.read('CMDQ_CONS');
   if (draw.chance(60)) world.read('GERROR');
+  if (draw.chance(15)) {
+    // Enabled now, an error of before raises no interrupt (GERR-038).
+    world.write('IRQ_CTRL', 0n);
+    world.write('IRQ_CTRL', draw.chance(70) ? 5n : 1n);
+    world.read('GERROR');
+  }
   if (draw.chance(40)) access(world, client.stream, draw.pick(client.pages));
   const more = draw.between(0, Math.min(2, world.cmdqSize - 1));
   for (let at = 0; at < more; at += 1) {

@@ -2,7 +2,9 @@
  * The Command queue set up by hand (3.5, 6.3.26-6.3.28): initial indices, full before it is enabled, odd base and size, where reads abort,
  * PROD moved while it is off or in error. Commands are placed by memory writes, since no `command` step knows of this queue.
  */
+import type { CommandName } from '../../scenario/encode/commands.ts';
 import { CMDQ_BASE } from '../../scenario/memory-map.ts';
+import { REGISTERS } from '../../scenario/registers.ts';
 import { accessAll, look, touch } from './accesses.ts';
 import { openWorld } from './opening.ts';
 import { ALLOCATE_HINT, pokeCommand } from './raw-registers.ts';
@@ -121,6 +123,35 @@ export function commandFetchAborts(world: World): void {
   accessAll(world, client);
 }
 
+/** A command altered between its submission and its consumption (3.21.2): either may be what is carried out. */
+export function commandAltered(world: World): void {
+  const { draw } = world;
+  const [client] = openWorld(world, { streams: 1, pages: 2, boot: { cmdqLog2Size: 4 } });
+  accessAll(world, client);
+  const page = draw.pick(client.pages);
+  world.unmap(page.cd, page.va, page.level);
+  world.quietly(() => {
+    const slot = world.slots;
+    world.command(draw.chance(50) ? 'CMD_TLBI_NH_ALL' : 'CMD_CFGI_ALL', undefined, { ring: false });
+    world.command('CMD_SYNC', draw.chance(50) ? { CS: 1n } : undefined, { ring: false });
+    if (draw.chance(50)) world.command('CMD_SYNC', { CS: 1n }, { ring: false });
+    const value = BigInt(world.slots % (2 * world.cmdqSize));
+    world.push({ do: 'write-offset', offset: REGISTERS.CMDQ_PROD.offset, value, bytes: 4 });
+    if (draw.chance(80)) {
+      const other = draw.pick<CommandName>(['CMD_TLBI_NSNH_ALL', 'CMD_CFGI_ALL', 'CMD_SYNC']);
+      world.command(other, undefined, { at: draw.chance(50) ? slot : slot + 1 });
+    }
+    if (draw.chance(40)) touch(world, client.stream, page);
+    world.settle();
+  });
+  world.read('CMDQ_CONS');
+  touch(world, client.stream, page);
+  world.command('CMD_TLBI_NSNH_ALL');
+  world.sync();
+  accessAll(world, client);
+  look(world);
+}
+
 /** PROD while the queue is off or in error: stored, and nothing runs; moved back during an error (CMDQ-035, CMDQ-059). */
 export function producerMoves(world: World): void {
   const { draw } = world;
@@ -181,9 +212,20 @@ export function twoErrors(world: World): void {
   world.write('EVENTQ_PROD', 0n);
   world.write('EVENTQ_CONS', 0n);
   world.enable(on);
-  world.dma(client.stream, 0x9000n, { bytes: 4 });
+  const together = draw.chance(50);
+  if (!together) world.dma(client.stream, 0x9000n, { bytes: 4 });
   const slot = world.slots;
-  world.quietly(() => world.rawCommand(0x0an, 0n));
+  world.quietly(() => {
+    if (!together) {
+      world.rawCommand(0x0an, 0n);
+      return;
+    }
+    // Both before anything has settled: one interrupt may stand for the two (GERR-039).
+    world.rawCommand(0x0an, 0n, { ring: false });
+    const value = BigInt(world.slots % (2 * world.cmdqSize));
+    world.push({ do: 'write-offset', offset: REGISTERS.CMDQ_PROD.offset, value, bytes: 4 });
+    world.dma(client.stream, 0xb000n, { bytes: 4 });
+  });
   world.noteCommandError(slot);
   world.read('GERROR');
   if (draw.chance(50)) world.dma(client.stream, 0xa000n, { bytes: 4 });

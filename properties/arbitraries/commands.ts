@@ -79,7 +79,7 @@ function substream(world: World): { SSV?: bigint; SubstreamID?: bigint } {
 function prefetchAddress(world: World, StreamID: bigint): void {
   const { draw } = world;
   const Address = draw.weighted<() => bigint>([
-    [3, () => placeOf(draw, 3, draw.chance(30))],
+    [3, () => placeOf(world, 3, draw.chance(30))],
     [1, () => draw.bits(64) & ~0xfffn],
     [1, () => 0x9000n],
   ])();
@@ -95,7 +95,7 @@ function prefetchAddress(world: World, StreamID: bigint): void {
 /** By-address invalidations with range, level hints and addresses out of range (4.4.1.1). */
 function anyTlbi(world: World): void {
   const { draw } = world;
-  const Address = draw.chance(70) ? placeOf(draw, 3, draw.chance(30)) : draw.bits(64) & ~0xfffn;
+  const Address = draw.chance(70) ? placeOf(world, 3, draw.chance(30)) : draw.bits(64) & ~0xfffn;
   const range = draw.chance(50) ? { TG: 1n, NUM: draw.bits(5), SCALE: draw.bits(3), TTL: draw.bits(2) } : {};
   const Leaf = draw.bits(1);
   if (draw.chance(50)) world.command('CMD_TLBI_NH_VA', { ASID: draw.bits(2), Address, Leaf, ...range });
@@ -129,6 +129,7 @@ export function batches(world: World): void {
     if (draw.chance(60)) world.map(page.cd, page.va, world.freshPage());
     for (let at = 1; at < count; at += 1) {
       if (at === 1) world.command('CMD_TLBI_NH_ALL', undefined, { ring: false });
+      else if (draw.chance(30)) world.command('CMD_SYNC', { CS: 1n }, { ring: false });
       else world.command('CMD_CFGI_CD', { StreamID: BigInt(client.stream) }, { ring: false });
     }
     if (count === 1) world.command('CMD_TLBI_NSNH_ALL');

@@ -68,7 +68,7 @@ function changeGbpa(world: World): void {
   draw.weighted<() => void>([
     [5, () => world.write('GBPA', value | GBPA_UPDATE)],
     [2, () => world.write('GBPA', value)],
-    [1, () => twice(world, value)],
+    [2, () => twice(world, value)],
   ])();
   world.read('GBPA');
 }
@@ -79,7 +79,10 @@ function twice(world: World, value: bigint): void {
   world.quietly(() => {
     world.push({ do: 'write-offset', offset, value: value | GBPA_UPDATE, bytes: 4 });
     if (world.draw.chance(50)) world.push({ do: 'read-offset', offset, bytes: 4 });
+    // A device meanwhile goes by the one or by the other (ACK-054).
+    if (world.draw.chance(40)) anyAccess(world, world.draw.pick(world.target.streams), PATTERN_BASE + 64n);
     world.push({ do: 'write-offset', offset, value: (value ^ GBPA_ABORT) | GBPA_UPDATE, bytes: 4 });
+    if (world.draw.chance(30)) anyAccess(world, world.draw.pick(world.target.streams), PATTERN_BASE + 64n);
     world.settle();
   });
 }

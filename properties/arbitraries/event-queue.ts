@@ -3,6 +3,7 @@
  * initial indices, or lie where memory aborts. The stories count the events they cause, one for each DMA that faults.
  */
 import { EVENTQ_BASE } from '../../scenario/memory-map.ts';
+import { REGISTERS } from '../../scenario/registers.ts';
 import { access, accessAll, look } from './accesses.ts';
 import { invalidateConfig } from './invalidate.ts';
 import { openWorld } from './opening.ts';
@@ -65,7 +66,7 @@ export function eventOverflow(world: World): void {
   ]);
   const irqCtrl = draw.pick([5, 5, 4, 1, 0]);
   const [client] = openWorld(world, { streams: 1, pages: 1, boot: { eventqLog2Size: log2Size, irqCtrl } });
-  const events = new Events(world, client, log2Size);
+  const events = new Events(world, client, world.eventqLog2Size);
   const rounds = draw.between(2, 4);
   for (let round = 0; round < rounds; round += 1) {
     const burst = draw.between(1, 2 ** log2Size + 2);
@@ -94,7 +95,7 @@ function consumeSome(events: Events): void {
 export function eventQueueOff(world: World): void {
   const { draw } = world;
   const [client] = openWorld(world, { streams: 1, pages: 1, boot: { irqCtrl: draw.pick([5, 4, 0]) } });
-  const events = new Events(world, client, 5);
+  const events = new Events(world, client, world.eventqLog2Size);
   if (draw.chance(60)) events.fault();
   if (draw.chance(50)) world.events();
   const on = world.cr0;
@@ -118,7 +119,10 @@ function rewriteIndices(world: World): void {
   const flag = draw.chance(40) ? OVERFLOW_FLAG : 0n;
   world.write('EVENTQ_PROD', index | flag);
   const full = draw.chance(40) ? 32n : 0n;
-  world.write('EVENTQ_CONS', (index ^ full) | (draw.chance(80) ? flag : flag ^ OVERFLOW_FLAG));
+  // Bits above the queue's own count for nothing (REG-357).
+  const above = draw.chance(40) ? 1n << BigInt(draw.between(6, 19)) : 0n;
+  world.write('EVENTQ_CONS', (index ^ full) | above | (draw.chance(80) ? flag : flag ^ OVERFLOW_FLAG));
+  if (above !== 0n) world.read('EVENTQ_CONS');
   world.read('EVENTQ_PROD');
 }
 
@@ -188,12 +192,14 @@ export function repeatedFaults(world: World): void {
 export function interrupts(world: World): void {
   const { draw } = world;
   const [client] = openWorld(world, { streams: 1, pages: 1, boot: { irqCtrl: draw.between(0, 7) } });
-  const events = new Events(world, client, 5);
+  const events = new Events(world, client, world.eventqLog2Size);
   const rounds = draw.between(4, 6);
   for (let round = 0; round < rounds; round += 1) {
     draw.weighted<() => void>([
       [4, () => events.fault()],
       [3, () => (world.write('IRQ_CTRL', draw.bits(3)), world.read('IRQ_CTRLACK'))],
+      [2, () => unacknowledged(world)],
+      [2, () => syncsAtOnce(world)],
       [3, () => events.consume(draw.chance(60) ? events.prod - events.cons : 1, true)],
       [2, () => world.command('CMD_SYNC', { CS: 1n })],
       [1, () => world.command('CMD_SYNC', { CS: 2n })],
@@ -205,6 +211,27 @@ export function interrupts(world: World): void {
   world.read('IRQ_CTRL');
   world.read('IRQ_CTRLACK');
   look(world);
+}
+
+/** IRQ_CTRL read before it need be acknowledged (ACK-061). */
+function unacknowledged(world: World): void {
+  const { draw } = world;
+  const { IRQ_CTRL, IRQ_CTRLACK } = REGISTERS;
+  world.quietly(() => {
+    world.push({ do: 'write-offset', offset: IRQ_CTRL.offset, value: draw.bits(3), bytes: 4 });
+    if (draw.chance(25)) world.push({ do: 'write-offset', offset: IRQ_CTRL.offset, value: draw.bits(3), bytes: 4 });
+    world.push({ do: 'read-offset', offset: (draw.chance(70) ? IRQ_CTRL : IRQ_CTRLACK).offset, bytes: 4 });
+    world.settle();
+  });
+}
+
+/** Two of one source before anything settles: one interrupt may stand for both (MSI-012). */
+function syncsAtOnce(world: World): void {
+  if (world.cmdqSize < 2) return;
+  world.quietly(() => {
+    world.command('CMD_SYNC', { CS: 1n }, { ring: false });
+    world.command('CMD_SYNC', { CS: 1n });
+  });
 }
 
 /** A command in error, mended and acknowledged at once. */

@@ -4,59 +4,126 @@
  */
 import type { CdFields } from '../../scenario/encode/cd.ts';
 import type { DescriptorFields } from '../../scenario/encode/descriptor.ts';
-import { levelShift, startLevel, tableBase } from '../../scenario/layout.ts';
-import type { Level } from '../../scenario/layout.ts';
+import { granuleLog2, levelShift, startLevel, tableBase } from '../../scenario/layout.ts';
+import type { Granule, Level } from '../../scenario/layout.ts';
 import { PATTERN_BASE } from '../../scenario/memory-map.ts';
 import { access, anyAccess, look } from './accesses.ts';
-import { addClient } from './opening.ts';
-import { BLOCK_2M, LOW_PAGES, outputOf } from './places.ts';
+import { TG, TG1 } from './stage2.ts';
 import type { Mapping, World } from './world.ts';
 
-const SIZES = [16, 17, 20, 24, 25, 26, 29, 32, 33, 34, 35, 38, 39];
+/** Both ends of what each start level takes, and some between. */
+const SIZES: Readonly<Record<Granule, readonly number[]>> = {
+  '4K': [16, 17, 20, 24, 25, 26, 29, 32, 33, 34, 35, 38, 39],
+  '16K': [16, 17, 20, 27, 28, 32, 38, 39],
+  '64K': [16, 19, 21, 22, 25, 34, 35, 39],
+};
+/** With IDR3.STT, tables smaller than one page of the granule. */
+const SMALL_SIZES: Readonly<Record<Granule, readonly number[]>> = {
+  '4K': [40, 41, 42, 43, 45, 48],
+  '16K': [40, 42, 44, 47, 48],
+  '64K': [40, 43, 46, 47],
+};
+
+/** Pages by number: with any granule below 2^24 bytes for a half of any size but the smallest. */
+const PAGE_NUMBERS = [1, 2, 3, 5, 9, 15];
 
 /** Pages and blocks under halves of drawn sizes, then accesses inside, at the edges, beyond, and with tags. */
 export function geometry(world: World): void {
   const { draw, target } = world;
-  const t0sz = draw.pick(SIZES);
-  const t1sz = draw.pick(SIZES);
+  const g0 = draw.pick(target.granules);
+  const g1 = draw.chance(60) ? g0 : draw.pick(target.granules);
+  const t0sz = sizeOf(world, g0);
+  const t1sz = sizeOf(world, g1);
   const stream = draw.pick(target.streams);
   const cd = draw.between(0, 3);
-  const client = addClient(world, stream, cd, { pages: 0, cdSet: halves(world, cd, t0sz, t1sz) });
-  const low = draw.some(LOW_PAGES, 2).map((va) => world.map(client.cd, va, outputOf(draw, 3), 3, plainLeaf(world)));
-  const high = draw.some(LOW_PAGES, 1).map((va) => world.map(client.cd, va | upperBits(t1sz), outputOf(draw, 3)));
+  world.cd(cd, halves(world, cd, [g0, t0sz], [g1, t1sz]));
+  world.ste(stream, cd);
+  const upper = upperBits(t1sz);
+  const low = pagesOf(world, 2, g0, t0sz).map((va) => mapAt(world, cd, g0, va, 3, plainLeaf(world)));
+  const high = pagesOf(world, 1, g1, t1sz).map((va) => mapAt(world, cd, g1, va | upper, 3));
   if (draw.chance(60)) {
-    const va = draw.pick(BLOCK_2M.slice(0, 3)) | (draw.chance(50) ? upperBits(t1sz) : 0n);
-    low.push(world.map(client.cd, va, outputOf(draw, 2), 2, blockLeaf(world)));
+    const inLow = draw.chance(50);
+    const [granule, tsz] = inLow ? ([g0, t0sz] as const) : ([g1, t1sz] as const);
+    const shift = BigInt(levelShift(2, granule));
+    // Where the half has room beside what its pages use.
+    if (64n - BigInt(tsz) > shift) {
+      const va = (1n << shift) | (inLow ? 0n : upper);
+      low.push(mapAt(world, cd, granule, va, 2, blockLeaf(world)));
+    }
   }
-  if (t0sz <= 33 && draw.chance(40)) low.push(world.map(client.cd, 0x4000_0000n, 0x4000_0000n, 1, blockLeaf(world)));
+  if (g0 === '4K' && t0sz <= 33 && draw.chance(40)) low.push(mapAt(world, cd, g0, 0x4000_0000n, 1, blockLeaf(world)));
+  // A block where the granule has none (D8.2): F_TRANSLATION.
+  const noBlock = draw.chance(g0 === '4K' ? 15 : 30) ? noBlockThere(world, cd, g0, t0sz) : undefined;
   world.boot();
   for (const mapping of [...low, ...high]) {
     access(world, stream, mapping);
     if (draw.chance(40)) access(world, stream, mapping);
   }
+  if (noBlock !== undefined) anyAccess(world, stream, noBlock);
   for (const address of edges(world, t0sz, t1sz, [...low, ...high])) anyAccess(world, stream, address);
   world.events();
   access(world, stream, draw.pick([...low, ...high]));
   look(world);
 }
 
-function halves(world: World, cd: number, t0sz: number, t1sz: number): CdFields {
+function sizeOf(world: World, granule: Granule): number {
+  const { draw, target } = world;
+  return draw.pick(target.stt && draw.chance(40) ? SMALL_SIZES[granule] : SIZES[granule]);
+}
+
+/** Pages of a half, apart from each other where it has that many. */
+function pagesOf(world: World, count: number, granule: Granule, tsz: number): bigint[] {
+  const shift = granuleLog2(granule);
+  const within = PAGE_NUMBERS.filter((page) => page < 2 ** (64 - tsz - shift));
+  return world.draw.some(within.length === 0 ? [0] : within, count).map((page) => BigInt(page) << BigInt(shift));
+}
+
+function mapAt(world: World, cd: number, granule: Granule, va: bigint, level: Level, set?: DescriptorFields): Mapping {
+  const shift = levelShift(level, granule);
+  const align = (1n << BigInt(shift)) - 1n;
+  const pa = level === 1 ? 0x4000_0000n : outputFor(world, shift) & ~align;
+  world.mapIn({ cd, ...(granule === '4K' ? {} : { granule }) }, va, pa, level, set);
+  const mapping: Mapping = { cd, va, pa, level, granule };
+  world.mappings.push(mapping);
+  return mapping;
+}
+
+/** An address in the pattern window, or of a leaf that holds all of it. */
+function outputFor(world: World, shift: number): bigint {
+  return PATTERN_BASE + BigInt(world.draw.between(64, 1000)) * (shift > 16 ? 0n : 0x1000n);
+}
+
+/** Returns an address that it maps. */
+function noBlockThere(world: World, cd: number, granule: Granule, tsz: number): bigint | undefined {
+  const level = granule === '64K' ? 1 : granule === '16K' && world.draw.chance(60) ? 1 : 0;
+  if (startLevel(tsz, granule) > level) return undefined;
+  const va = 0x7fn << BigInt(levelShift(level, granule));
+  const at = va % (1n << BigInt(64 - tsz));
+  world.mapIn({ cd, ...(granule === '4K' ? {} : { granule }) }, at, 0x4000_0000n, level);
+  return at;
+}
+
+type Half = readonly [granule: Granule, tsz: number];
+
+function halves(world: World, cd: number, [g0, t0sz]: Half, [g1, t1sz]: Half): CdFields {
   const { draw } = world;
   const set: Record<string, bigint> = { T0SZ: BigInt(t0sz), T1SZ: BigInt(t1sz) };
+  if (g0 !== '4K') set['TG0'] = TG[g0];
+  if (g1 !== '4K') set['TG1'] = TG1[g1];
   if (draw.chance(50)) set['TBI0'] = 1n;
   if (draw.chance(50)) set['TBI1'] = 1n;
   if (draw.chance(12)) set['EPD0'] = 1n;
   if (draw.chance(12)) set['EPD1'] = 1n;
   // Bits of TTB below the size of the first table are no part of its address (CD-103).
-  if (draw.chance(15)) set['TTB0'] = tableBase(cd, 0, t0sz) | ((draw.bits(8) << 4n) & tableAlign(t0sz));
-  if (draw.chance(10)) set['TTB1'] = tableBase(cd, 1, t1sz) | ((draw.bits(8) << 4n) & tableAlign(t1sz));
+  if (draw.chance(15)) set['TTB0'] = tableBase(cd, 0, t0sz, g0) | ((draw.bits(8) << 4n) & tableAlign(t0sz, g0));
+  if (draw.chance(10)) set['TTB1'] = tableBase(cd, 1, t1sz, g1) | ((draw.bits(8) << 4n) & tableAlign(t1sz, g1));
   if (draw.chance(20)) set['IPS'] = BigInt(draw.between(0, 7));
   return set;
 }
 
 /** Address bits below the size of the table a walk starts with. */
-function tableAlign(tsz: number): bigint {
-  const entries = 64 - tsz - levelShift(startLevel(tsz));
+function tableAlign(tsz: number, granule: Granule): bigint {
+  const entries = 64 - tsz - levelShift(startLevel(tsz, granule), granule);
   return 8n * (1n << BigInt(Math.max(1, entries))) - 1n;
 }
 
@@ -115,43 +182,11 @@ export function plainLeaf(world: World): DescriptorFields | undefined {
 function blockLeaf(world: World): DescriptorFields | undefined {
   const { draw } = world;
   if (draw.chance(50)) return plainLeaf(world);
-  return draw.pick<DescriptorFields>([{ nT: 1n }, { or0: 0xe000n }, { or0: 0x1f_f000n }, { or0: 0x1f_e000n, GP: 1n }]);
-}
-
-/** A full group of sixteen leaves with the Contiguous bit, all consistent; now and then one differs (D8.7). */
-export function contiguous(world: World): void {
-  const { draw, target } = world;
-  const level: Level = draw.chance(70) ? 3 : 2;
-  const stream = draw.pick(target.streams);
-  const client = addClient(world, stream, 0, { pages: 0, cdSet: draw.chance(25) ? { IPS: 0n } : {} });
-  const step = level === 3 ? 0x1000n : 0x20_0000n;
-  const base = level === 3 ? 0x1_0000n : 0x4200_0000n;
-  const count = level === 3 ? 16 : 2;
-  const odd = draw.chance(25) ? draw.between(0, count - 1) : -1;
-  const mappings: Mapping[] = [];
-  for (let at = 0; at < count; at += 1) {
-    const pa = PATTERN_BASE + BigInt(at) * step;
-    const set =
-      at === odd
-        ? draw.pick<DescriptorFields>([{}, { Valid: 0n, Contiguous: 1n }, { AP: 3n, Contiguous: 1n }])
-        : { Contiguous: 1n };
-    mappings.push(world.map(client.cd, base + BigInt(at) * step, pa, level, set));
-  }
-  world.boot();
-  for (const mapping of draw.some(mappings, 4)) access(world, stream, mapping, { write: false });
-  if (draw.chance(50)) staleMember(world, stream, client.cd, draw.pick(mappings));
-  world.events();
-}
-
-/** One member changes; the by-address invalidation of another need not reach it. */
-function staleMember(world: World, stream: number, cd: number, member: Mapping): void {
-  const { draw } = world;
-  world.unmap(cd, member.va, member.level);
-  const other = draw.chance(50) ? member.va : member.va ^ (1n << (member.level === 3 ? 13n : 21n));
-  world.command('CMD_TLBI_NH_VA', { ASID: BigInt(cd + 1), Address: other });
-  world.sync();
-  access(world, stream, member, { write: false });
-  world.command('CMD_TLBI_NH_ALL');
-  world.sync();
-  access(world, stream, member, { write: false });
+  return draw.pick<DescriptorFields>([
+    { Contiguous: 1n },
+    { nT: 1n },
+    { or0: 0xe000n },
+    { or0: 0x1f_f000n },
+    { or0: 0x1f_e000n, GP: 1n },
+  ]);
 }

@@ -5,7 +5,7 @@
 import { CMDQ_BASE, EVENTQ_BASE, STRTAB_BASE } from '../../scenario/memory-map.ts';
 import { REGISTERS } from '../../scenario/registers.ts';
 import type { RegisterName } from '../../scenario/registers.ts';
-import { accessAll, look } from './accesses.ts';
+import { accessAll, look, touch } from './accesses.ts';
 import { invalidateAll } from './invalidate.ts';
 import { openWorld } from './opening.ts';
 import type { Client } from './opening.ts';
@@ -28,6 +28,11 @@ const GUARDED: readonly (readonly [RegisterName, bigint, bigint])[] = [
   ['EVENTQ_PROD', EVENTQEN, 0n],
 ];
 
+function guarded(world: World): readonly [name: RegisterName, guard: bigint, usual: bigint] {
+  const [name, guard, usual] = world.draw.pick(GUARDED);
+  return [name, guard, name === 'STRTAB_BASE_CFG' ? world.strtabConfig : usual];
+}
+
 export function guards(world: World): void {
   const { draw } = world;
   const [client] = openWorld(world, { streams: 1, pages: 1 });
@@ -37,7 +42,8 @@ export function guards(world: World): void {
     draw.weighted<() => void>([
       [5, () => writeWhileOn(world)],
       [3, () => writeWhileOff(world, client)],
-      [3, () => writeInTransition(world)],
+      [5, () => writeInTransition(world)],
+      [2, () => useInTransition(world, client)],
       [2, () => controlBits(world)],
     ])();
     if (draw.chance(40)) accessAll(world, client);
@@ -57,6 +63,12 @@ function writeWhileOn(world: World): void {
   const count = draw.between(1, 3);
   for (let at = 0; at < count; at += 1) {
     const [name] = draw.pick(GUARDED);
+    if (draw.chance(10)) {
+      // The Event queue's indices have no place in page 0, or are the same registers there (REG-394).
+      world.push({ do: 'write-offset', offset: 0xa8, value: wordValue(draw), bytes: 4 });
+      world.read('EVENTQ_PROD');
+      continue;
+    }
     if (REGISTERS[name].bytes === 8 && draw.chance(30)) {
       const offset = REGISTERS[name].offset + (draw.chance(50) ? 4 : 0);
       world.push({ do: 'write-offset', offset, value: wordValue(draw), bytes: 4 });
@@ -71,7 +83,7 @@ function writeWhileOn(world: World): void {
 function writeWhileOff(world: World, client: Client): void {
   const { draw } = world;
   const on = world.cr0;
-  const [name, guard, usual] = draw.pick(GUARDED);
+  const [name, guard, usual] = guarded(world);
   const off = draw.chance(60) ? on & ~guard : on & ~(SMMUEN | CMDQEN | EVENTQEN);
   world.enable(off);
   world.write(name, anyValue(world, name));
@@ -97,7 +109,7 @@ function writeWhileOff(world: World, client: Client): void {
 function writeInTransition(world: World): void {
   const { draw } = world;
   const on = world.cr0;
-  const [name, guard, usual] = draw.pick(GUARDED);
+  const [name, guard, usual] = guarded(world);
   const place = REGISTERS[name];
   const to = draw.chance(50) ? on & ~guard : on;
   if (to === on) world.enable(on & ~guard);
@@ -125,6 +137,22 @@ function writeInTransition(world: World): void {
   // Which value was taken is open: begin again.
   world.boot();
   if (draw.chance(50)) invalidateAll(world);
+}
+
+/** A device that comes while CR0 is changing is served by the old value or by the new one (ACK-029). */
+function useInTransition(world: World, client: Client): void {
+  const { draw } = world;
+  const on = world.cr0;
+  const page = draw.pick(client.pages);
+  world.quietly(() => {
+    const value = on ^ draw.pick([SMMUEN, SMMUEN, EVENTQEN]);
+    world.push({ do: 'write-offset', offset: REGISTERS.CR0.offset, value, bytes: 4 });
+    if (draw.chance(30)) world.push({ do: 'write-offset', offset: REGISTERS.CR0.offset, value: on, bytes: 4 });
+    touch(world, client.stream, page);
+    if (draw.chance(40)) world.dma(client.stream, 0x9000n, { bytes: 4 });
+  });
+  world.enable(on);
+  if (draw.chance(50)) world.events();
 }
 
 /** CR0, IRQ_CTRL and GBPA bits that are Reserved or belong to absent features. */

@@ -3,8 +3,13 @@
  * completes it (4.7.3).
  */
 import type { CommandFields } from '../../scenario/encode/commands.ts';
+import { granuleLog2 } from '../../scenario/layout.ts';
 import { SIGN } from './values.ts';
+import type { Granule } from '../../scenario/layout.ts';
 import type { Mapping, World } from './world.ts';
+
+/** TG of a by-address invalidation (4.4.1.1). */
+export const TLBI_TG: Readonly<Record<Granule, bigint>> = { '4K': 1n, '16K': 2n, '64K': 3n };
 
 export type Structure = 'ste' | 'cd';
 
@@ -72,7 +77,7 @@ export function invalidateTlb(world: World, mapping: Mapping, asid = BigInt(mapp
     [2, () => world.command('CMD_TLBI_NH_VAA', { Address })],
     [2, () => world.command('CMD_TLBI_NH_ALL')],
     [2, () => world.command('CMD_TLBI_NSNH_ALL')],
-    [2, () => rangeTlbi(world, mapping, asid)],
+    [world.target.ril ? 2 : 0, () => rangeTlbi(world, mapping, asid)],
   ])();
 }
 
@@ -83,7 +88,7 @@ export function invalidateAsid(world: World, asid: bigint): void {
 
 /** Only the entries of the last level have to go. */
 export function invalidateLeaf(world: World, mapping: Mapping, asid = BigInt(mapping.cd + 1)): void {
-  const ttl: CommandFields = world.draw.chance(30) ? { TG: 1n, TTL: BigInt(mapping.level) } : {};
+  const ttl: CommandFields = world.draw.chance(30) ? { TG: TLBI_TG[mapping.granule], TTL: BigInt(mapping.level) } : {};
   if (world.draw.chance(60)) world.command('CMD_TLBI_NH_VA', { ASID: asid, Address: mapping.va, Leaf: 1n, ...ttl });
   else world.command('CMD_TLBI_NH_VAA', { Address: mapping.va, Leaf: 1n, ...ttl });
 }
@@ -95,9 +100,9 @@ function rangeTlbi(world: World, mapping: Mapping, asid: bigint): void {
   // NUM 0 with SCALE 0 and TTL 0 is Reserved.
   const NUM = BigInt(draw.between(1, 3));
   const below = draw.chance(50) ? 0n : ((NUM + 1n) << SCALE) - 1n;
-  const from = mapping.va - below * 0x1000n;
+  const from = mapping.va - (below << BigInt(granuleLog2(mapping.granule)));
   const Address = from >> 48n === mapping.va >> 48n && from >= 0n ? from : mapping.va;
-  world.command('CMD_TLBI_NH_VA', { ASID: asid, Address, TG: 1n, SCALE, NUM });
+  world.command('CMD_TLBI_NH_VA', { ASID: asid, Address, TG: TLBI_TG[mapping.granule], SCALE, NUM });
 }
 
 /** A TLB invalidation that does not have to reach the mapping. */

@@ -52,9 +52,9 @@ export function addClient(world: World, stream: number, cd: number, options: Ope
   const count = options.pages ?? draw.between(1, 3);
   for (let at = 0; at < count; at += 1) {
     const level = draw.pick<Level>(options.levels ?? [3]);
-    const va = placeOf(draw, level, draw.chance(30));
+    const va = placeOf(world, level, draw.chance(30));
     if (pages.some((page) => page.va === va)) continue;
-    pages.push(world.map(cd, va, outputOf(draw, level), level, options.leafSet));
+    pages.push(world.map(cd, va, outputOf(world, level), level, options.leafSet));
   }
   return { stream, cd, pages };
 }

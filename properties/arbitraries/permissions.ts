@@ -60,13 +60,13 @@ function overrides(world: World): SteFields {
 /** A leaf with drawn permissions, under tables with drawn ones. */
 function restricted(world: World, cd: number, page: bigint, level: 2 | 3 = 3): Mapping {
   const { draw } = world;
-  const va = draw.chance(30) ? page | HIGH : page;
+  const va = world.place(draw.chance(30) ? page | HIGH : page);
   const leaf: Record<string, bigint> = { AP: BigInt(draw.between(0, 3)) };
   if (draw.chance(40)) leaf['UXN'] = 1n;
   if (draw.chance(40)) leaf['PXN'] = 1n;
   if (draw.chance(10)) leaf['AF'] = 0n;
   if (draw.chance(15)) leaf['DBM'] = 1n;
-  const mapping = world.map(cd, va, outputOf(draw, level), level, leaf);
+  const mapping = world.map(cd, va, outputOf(world, level), level, leaf);
   if (draw.chance(60)) world.table(cd, va, level === 3 ? draw.pick<TableLevel>([1, 2]) : 1, tableControls(world));
   if (level === 3 && draw.chance(25)) world.table(cd, va, 2, tableControls(world));
   return mapping;

@@ -16,7 +16,7 @@ export function drawBuild(draw: Draw, subject: Described): Partial<Configured> &
   if (subject.configure === undefined) return { idRegisters: subject.idRegisters };
   const profile = draw.chance(15) ? {} : drawProfile(draw);
   // What is pinned may not go with what was drawn.
-  const built = subject.configure(profile) ?? subject.configure({});
+  const built = subject.configure({ ...profile, ...subject.pinned }) ?? subject.configure({});
   if (built === undefined) return { idRegisters: subject.idRegisters };
   return Object.keys(built.features).length === 0 ? { idRegisters: built.idRegisters } : built;
 }
@@ -100,6 +100,6 @@ const BUILDS: readonly Profile[] = [
 /** The ID registers of the builds that coverage counts rules for. */
 export function buildsOf(subject: Described): readonly IdRegisters[] {
   if (subject.configure === undefined) return [subject.idRegisters];
-  const builds = BUILDS.flatMap((profile) => subject.configure?.(profile)?.idRegisters ?? []);
+  const builds = BUILDS.flatMap((profile) => subject.configure?.({ ...profile, ...subject.pinned })?.idRegisters ?? []);
   return builds.length === 0 ? [subject.idRegisters] : builds;
 }

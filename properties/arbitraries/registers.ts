@@ -112,7 +112,7 @@ function oddOffset(world: World): void {
         ]),
     ],
     [1, () => 0xe00 + 4 * draw.between(0, 63)],
-    [1, () => 0xfd0 + 4 * draw.between(0, 11)],
+    [2, () => 0xfd0 + 4 * draw.between(0, 11)],
     [1, () => 0x1000 + 4 * draw.between(0, 0xbff)],
     [2, () => 0x10000 + 4 * draw.between(0, 0x3ff)],
     [1, () => 4 * draw.between(0x80, 0x37f)],

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { formatScenario, parseScenario } from '../../scenario/json.ts';
+import type { Profile } from '../../scenario/features.ts';
 import { lower } from '../../scenario/lower.ts';
-import type { StepKind } from '../../scenario/steps.ts';
+import type { Step, StepKind } from '../../scenario/steps.ts';
+import { openModel } from '../../subjects/model.ts';
 import { misfit } from '../../subjects/fit.ts';
 import type { Capabilities, Subject } from '../../subjects/subject.ts';
 import { PROPERTIES } from '../suites.ts';
@@ -13,6 +15,14 @@ import { THEMES } from './themes.ts';
 
 const COUNT = 1500;
 const all = drawn(judged, COUNT);
+
+/** Targets at an end of what there can be. */
+const ODD_TARGETS: readonly Profile[] = [
+  { S1P: 0, S2P: 1, OAS: 32, SIDSIZE: 0 },
+  { S1P: 1, S2P: 1, GRAN4K: 0, GRAN64K: 1, OAS: 32, SSIDSIZE: 1, CD2L: 1 },
+  { S1P: 1, S2P: 1, GRAN4K: 0, GRAN16K: 1, OAS: 48, STT: 1, ST_LEVEL: 1, SIDSIZE: 32, SSIDSIZE: 20, CD2L: 1 },
+  { S1P: 1, S2P: 1, GRAN16K: 1, GRAN64K: 1, TTENDIAN: 3, ST_LEVEL: 1, SIDSIZE: 3, SSIDSIZE: 2, VMID16: 1 },
+];
 
 /** What a machine with two PCI devices and nothing else can do. */
 const NARROW: Capabilities = {
@@ -64,7 +74,7 @@ describe('generated scenarios', () => {
       table: 200,
       unmap: 100,
       command: 3000,
-      'raw-command': 80,
+      'raw-command': 50,
       dma: 8000,
       write: 1500,
       'write-offset': 200,
@@ -73,9 +83,9 @@ describe('generated scenarios', () => {
       poke: 100,
       peek: 300,
       events: 1000,
-      l1std: -1,
-      l1cd: -1,
-      reset: -1,
+      l1std: 60,
+      l1cd: 80,
+      reset: 30,
       settle: 80,
     };
     for (const [kind, floor] of Object.entries(floors)) {
@@ -85,6 +95,33 @@ describe('generated scenarios', () => {
     for (const { name } of THEMES) expect(themes).toContain(`generated: ${name}`);
   });
 
+  test('are of every shape of world', () => {
+    const shapes = {
+      nested: (step: Step) => step.do === 'ste' && step.set?.Config === 7n,
+      'stage 2 alone': (step: Step) => step.do === 'ste' && step.set?.Config === 6n,
+      'stage 1 of 16 KiB': (step: Step) => step.do === 'map' && step.cd !== undefined && step.granule === '16K',
+      'stage 1 of 64 KiB': (step: Step) => step.do === 'map' && step.cd !== undefined && step.granule === '64K',
+      'stage 2 of 16 KiB': (step: Step) => step.do === 'map' && step.vm !== undefined && step.granule === '16K',
+      'stage 2 of 64 KiB': (step: Step) => step.do === 'map' && step.vm !== undefined && step.granule === '64K',
+      '2-level Stream table': (step: Step) => step.do === 'boot' && step.split !== undefined,
+      'linear CD table': (step: Step) =>
+        step.do === 'ste' && (step.set?.S1CDMax ?? 0n) > 0n && step.set?.S1Fmt === undefined,
+      '2-level CD table': (step: Step) => step.do === 'ste' && step.set?.S1Fmt === 1n,
+      substreams: (step: Step) => step.do === 'dma' && step.substream !== undefined,
+      'big-endian stage 2': (step: Step) => step.do === 'ste' && step.set?.S2ENDI === 1n,
+    };
+    for (const [shape, has] of Object.entries(shapes)) {
+      expect(all.filter(({ steps }) => steps.some(has)).length, shape).toBeGreaterThan(5);
+    }
+  });
+
+  test.each(ODD_TARGETS)('are drawn for a subject with %o', (profile) => {
+    const subject = openModel({ features: profile });
+    const scenarios = drawn(judged, 200, 3, subject);
+    for (const scenario of scenarios) expect(() => lower(scenario)).not.toThrow();
+    expect(new Set(scenarios.map(({ why }) => why)).size).toBeGreaterThan(20);
+  });
+
   test('are short: 15 to 40 steps mostly, never more than 60', () => {
     const lengths = all.map(({ steps }) => steps.length);
     expect(Math.max(...lengths)).toBeLessThanOrEqual(60);
@@ -92,7 +129,8 @@ describe('generated scenarios', () => {
   });
 
   test.each(PROPERTIES)('of $name stay within what a subject can do', (property) => {
-    for (const scenario of drawn(property, 300)) expect(misfit(lower(scenario), model.capabilities)).toBeUndefined();
-    for (const scenario of drawn(property, 300, 1, narrow)) expect(misfit(lower(scenario), NARROW)).toBeUndefined();
+    for (const scenario of drawn(property, 300)) expect(misfit(lower(scenario), model)).toBeUndefined();
+    for (const scenario of drawn(property, 300, 1, narrow))
+      expect(misfit(lower(scenario), { capabilities: NARROW })).toBeUndefined();
   });
 });

@@ -10,7 +10,9 @@ import { shrinkScenario } from '../shrink.ts';
 import { ASIDES, QUIET_ASIDES } from './asides.ts';
 import { Draw } from './draw.ts';
 import { drawBuild } from './profile.ts';
+import { drawShape, streamsOf } from './shape.ts';
 import { targetOf } from './target.ts';
+import type { Target } from './target.ts';
 import { THEMES } from './themes.ts';
 import type { Theme } from './themes.ts';
 import { World } from './world.ts';
@@ -35,14 +37,27 @@ export class ScenarioArbitrary extends Arbitrary<Scenario> {
   draw(random: Random): Scenario {
     const draw = new Draw(random);
     const { features, idRegisters } = drawBuild(draw, this.#subject);
-    const target = targetOf(this.#subject.capabilities, idRegisters);
-    const theme = draw.weighted(this.#themes);
+    const usual = targetOf(this.#subject.capabilities, idRegisters);
+    const theme = draw.weighted(this.#themesFor(usual));
+    const shape = drawShape(draw, usual, theme.suits ?? {});
+    const target = { ...usual, streams: streamsOf(usual, shape.split) };
     const asides = asidesOf(draw, theme);
-    const world = new World(draw, target, asides, draw.pick([0, 0, 8, 20]));
+    const world = new World(draw, target, shape, asides, draw.pick([0, 0, 8, 20]));
     theme.story(world);
     const steps = world.steps.slice(0, STEPS_MAX);
     const why = `generated: ${theme.name}`;
     return { 'smmu-crosscheck': 1, why, ...(features === undefined ? {} : { features }), steps };
+  }
+
+  /** Those that have something to tell of a target. Where it has no stage 1, stories of that say little: C_BAD_STE. */
+  #themesFor(target: Target): readonly (readonly [weight: number, theme: Theme])[] {
+    const able = this.#themes.filter(([, { needs }]) => needs === undefined || needs(target));
+    const themes = able.length === 0 ? this.#themes : able;
+    if (target.s1p) return themes;
+    return themes.map(([weight, theme]) => [
+      theme.suits?.only === false && theme.needs === undefined ? 1 : weight,
+      theme,
+    ]);
   }
 
   override generate(random: Random): Value<Scenario> {

@@ -16,7 +16,7 @@ export function staleConfig(world: World): void {
   if (other !== undefined && draw.chance(60)) accessAll(world, other);
   const rounds = draw.between(1, 3);
   for (let round = 0; round < rounds; round += 1) {
-    if (draw.chance(55)) steRound(world, client, other);
+    if (draw.chance(55) || world.shape.only) steRound(world, client, other);
     else cdRound(world, client);
   }
   look(world);
@@ -82,7 +82,8 @@ function cdRound(world: World, client: Client): void {
 function settleConfig(world: World, client: Client, structure: 'ste' | 'cd', bypass: boolean, flush = true): void {
   const { draw } = world;
   const page = draw.pick(client.pages);
-  const use = (): void => touch(world, client.stream, bypass ? { ...page, va: PATTERN_BASE, level: 3 } : page);
+  const use = (): void =>
+    touch(world, client.stream, bypass ? { ...page, va: PATTERN_BASE, pa: PATTERN_BASE, level: 3 } : page);
   draw.weighted<() => void>([
     [6, () => undefined],
     [1, use],
@@ -109,6 +110,8 @@ export function acrossDisable(world: World): void {
   if (config) world.ste(client.stream, client.cd, draw.pick<SteFields>([{ V: 0n }, { Config: 0n }, { Config: 4n }]));
   else if (draw.chance(50)) world.unmap(page.cd, page.va);
   else world.map(page.cd, page.va, world.freshPage());
+  // What no walk can have seen, since none is made while it is off (CACHE-067).
+  if (!config && draw.chance(40)) world.map(page.cd, page.va, world.freshPage());
   if (draw.chance(30)) world.dma(client.stream, PATTERN_BASE);
   const told = draw.chance(75);
   if (told) {

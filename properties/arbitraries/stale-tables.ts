@@ -3,7 +3,6 @@
  * CMD_SYNC is missing, or none; then with the right one, after which a single outcome is left.
  */
 import type { DescriptorFields } from '../../scenario/encode/descriptor.ts';
-import { nodeAddress } from '../../scenario/layout.ts';
 import type { Level } from '../../scenario/layout.ts';
 import { access, accessAll, look, touch } from './accesses.ts';
 import { invalidateAll, invalidateAsid, invalidateLeaf, invalidateTlb, missTlb } from './invalidate.ts';
@@ -37,7 +36,7 @@ function change(world: World, mapping: Mapping): boolean {
   const { cd, va, level } = mapping;
   return draw.weighted<() => boolean>([
     [4, () => (world.unmap(cd, va, level), true)],
-    [3, () => (world.map(cd, va, outputOf(draw, level), level), true)],
+    [3, () => (world.map(cd, va, outputOf(world, level), level), true)],
     [3, () => (world.map(cd, va, mapping.pa, level, leafChange(world)), true)],
     [level > 1 ? 3 : 0, () => (world.unmap(cd, va, (level - 1) as Level), false)],
     [
@@ -50,9 +49,11 @@ function change(world: World, mapping: Mapping): boolean {
     ],
     [
       level === 3 ? 1 : 0,
-      () => (world.table(cd, va, 2, { Type: 0n, OA: 0x4100_0000n, AF: 1n, AP: 1n, nG: 1n }), false),
+      () => (world.table(cd, va, 2, { Type: 0n, OA: outputOf(world, 2), AF: 1n, AP: 1n, nG: 1n }), false),
     ],
     [1, () => (world.map(cd, va, mapping.pa, level), true)],
+    // The same output by pages in place of a block (3.21.1.1).
+    [level === 2 ? 3 : 0, () => (world.map(cd, va, mapping.pa, 3), false)],
   ])();
 }
 
@@ -70,8 +71,8 @@ function leafChange(world: World): DescriptorFields {
 /** The node of another CD, or of another address: tables that hold something else. */
 function otherNode(world: World, mapping: Mapping): bigint {
   const { draw } = world;
-  if (draw.chance(50)) return nodeAddress({ cd: (mapping.cd + 1) % 8 }, mapping.va, mapping.level);
-  return nodeAddress(mapping, mapping.va ^ 0x80_0000n, mapping.level);
+  if (draw.chance(50)) return world.nodeOf((mapping.cd + 1) % 8, mapping.va, mapping.level);
+  return world.nodeOf(mapping.cd, mapping.va ^ world.place(0x80_0000n), mapping.level);
 }
 
 function afterChange(world: World, client: Client, mapping: Mapping, leafOnly: boolean, global: boolean): void {
@@ -111,7 +112,7 @@ export function addressSpaces(world: World): void {
   const va = draw.pick([0x1000n, 0x20_6000n, 0xffff_ffff_ffff_f000n]);
   const maps = [0, 1].map((cd) => {
     world.cd(cd, { ASID: asids[cd] ?? asid, ...(sets[cd] === 1n ? { ASET: 1n } : {}) });
-    return world.map(cd, va, outputOf(draw, 3), 3, cd === 0 || draw.chance(80) ? { nG } : { nG: 1n });
+    return world.map(cd, va, outputOf(world, 3), 3, cd === 0 || draw.chance(80) ? { nG } : { nG: 1n });
   });
   world.ste(one, 0);
   if (two !== one) world.ste(two, 1);
@@ -123,7 +124,7 @@ export function addressSpaces(world: World): void {
   if (two === one || draw.chance(40)) switchAsid(world, one, asids[1]);
   if (draw.chance(60)) touch(world, one, first);
   const changed = draw.pick([first, second]);
-  world.map(changed.cd, va, outputOf(draw, 3), 3, { nG });
+  world.map(changed.cd, va, outputOf(world, 3), 3, { nG });
   asidInvalidation(world, va, asids, changed.cd);
   world.sync();
   touch(world, one, first);

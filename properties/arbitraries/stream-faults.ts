@@ -4,6 +4,7 @@ import { access, accessAll, anyAccess, look } from './accesses.ts';
 import { invalidateConfig } from './invalidate.ts';
 import { openWorld } from './opening.ts';
 import type { Client } from './opening.ts';
+import { outputOf } from './places.ts';
 import { aboveBits, bypassAddress, holeAddress } from './values.ts';
 import type { World } from './world.ts';
 
@@ -29,6 +30,11 @@ export function streamFaults(world: World): void {
 export function changeSte(world: World, client: Client, set: SteFields | undefined): void {
   world.ste(client.stream, client.cd, set);
   invalidateConfig(world, client.stream, 'ste');
+  // What a TLB holds of the old stage 2 would live on.
+  if (world.shape.stage2 !== undefined && world.draw.chance(75)) {
+    world.sync();
+    world.bareCommand('CMD_TLBI_NSNH_ALL');
+  }
   world.sync();
 }
 
@@ -129,12 +135,43 @@ function reservedBits(world: World): SteFields {
   ]);
 }
 
+/** A whole CONT span of equal STEs (5.2 CONT): nothing shows of the hint, but for what a CFGI of one of them leaves. */
+export function contiguousStes(world: World): void {
+  const { draw, target } = world;
+  const log2 = draw.between(1, 2);
+  const span = 2 ** log2;
+  const bases = [0, span, 2 * span].filter((base) => base + span <= 2 ** target.sidSize);
+  const base = bases.length === 0 ? 0 : draw.pick(bases);
+  const members = Array.from({ length: span }, (_, at) => base + at).filter((stream) => stream < 2 ** target.sidSize);
+  const CONT = BigInt(draw.chance(80) ? log2 : draw.between(1, 5));
+  const devices = target.anyStream ? members : members.filter((stream) => target.streams.includes(stream));
+  world.cd(0);
+  const page = world.map(0, world.place(0x1000n), outputOf(world, 3));
+  for (const stream of members) world.ste(stream, 0, { CONT });
+  world.boot(draw.chance(15) && world.shape.split === undefined ? { strtabLog2Size: draw.between(0, 2) } : {});
+  if (devices.length === 0) return;
+  for (const stream of devices) access(world, stream, page);
+  const changed = draw.pick(devices);
+  const set = draw.pick<SteFields>([{ V: 0n }, { Config: 0n }, { Config: 4n }, { CONT: 0n }, { MEV: 1n }]);
+  for (const stream of draw.chance(50) ? members : [changed]) world.ste(stream, 0, { CONT, ...set });
+  const told = draw.chance(60) ? members : [changed];
+  for (const stream of told) world.command('CMD_CFGI_STE', { StreamID: BigInt(stream), Leaf: 1n });
+  world.sync();
+  for (const stream of draw.some(devices, 3)) access(world, stream, page);
+  world.events();
+  world.command('CMD_CFGI_ALL');
+  world.command('CMD_TLBI_NSNH_ALL');
+  world.sync();
+  access(world, changed, page);
+  look(world);
+}
+
 /** Neighbouring STEs under one CONT span, the same or not (5.2 CONT), and CD shared by several streams. */
 export function sharedStructures(world: World): void {
   const { draw, target } = world;
   const streams = draw.some(target.streams, 3);
   const CONT = BigInt(draw.between(1, 5));
-  const set = draw.chance(50) ? { CONT } : {};
+  const set = draw.chance(30) ? { CONT } : {};
   const [client] = openWorld(world, { streams: 1, steSet: set });
   for (const stream of streams) {
     if (stream === client.stream) continue;

@@ -41,7 +41,17 @@ export function streamRange(world: World): void {
 function edgeStreams(world: World, log2Size: number): number[] {
   const { target } = world;
   const size = 2 ** Math.min(log2Size, target.sidSize);
-  return [0, 1, size - 1, size, size + 1, 2 ** target.sidSize - 1, 2 ** target.sidSize, 0x8000_0000, 0xffff_ffff];
+  return [
+    0,
+    1,
+    size - 1,
+    size,
+    size + 1,
+    2 ** target.sidSize - 1,
+    2 ** target.sidSize,
+    0x8000_0000,
+    0xffff_ffff,
+  ].filter((stream) => stream < 2 ** 32);
 }
 
 /** The table somewhere else, or described otherwise, across a proper disable. */

@@ -29,7 +29,7 @@ function ownTurn(world: World, own: Client): void {
   const { draw } = world;
   const page = draw.pick(own.pages);
   if (draw.chance(30)) {
-    world.map(own.cd, page.va, outputOf(draw, 3));
+    world.map(own.cd, page.va, outputOf(world, 3));
     world.command('CMD_TLBI_NH_ASID', { ASID: BigInt(own.cd + 1) });
     world.sync();
   }
@@ -52,12 +52,12 @@ function otherTurn(world: World, other: Client, own: Client): void {
         draw.pick<SteFields>([{ V: 0n }, { Config: 0n }, { Config: 4n }, { S1STALLD: 1n }, {}]),
       ),
     () => world.unmap(other.cd, page.va),
-    () => world.map(other.cd, page.va, outputOf(draw, 3), 3, { AP: BigInt(draw.between(0, 3)) }),
+    () => world.map(other.cd, page.va, outputOf(world, 3), 3, { AP: BigInt(draw.between(0, 3)) }),
     () => world.command('CMD_TLBI_NH_VA', { ASID: BigInt(other.cd + 1), Address: page.va }),
     () => world.command('CMD_CFGI_STE', { StreamID: BigInt(other.stream), Leaf: 1n }),
     () => world.command('CMD_CFGI_CD', { StreamID: BigInt(other.stream) }),
     // The same addresses that the first stream uses.
-    () => world.map(other.cd, draw.pick(own.pages).va, outputOf(draw, 3)),
+    () => world.map(other.cd, draw.pick(own.pages).va, outputOf(world, 3)),
   ])();
   if (draw.chance(50)) world.sync();
   world.dma(other.stream, draw.pick([page.va, draw.pick(own.pages).va, 0x9000n]), { write: false });
@@ -68,4 +68,6 @@ function anyRead(world: World, stream: number): void {
   world.dma(stream, world.draw.bits(24), { write: false, privileged: world.draw.chance(50) });
 }
 
-export const twoStreams: readonly Theme[] = [{ name: 'two-streams', weight: 1, story, asides: 'none' }];
+export const twoStreams: readonly Theme[] = [
+  { name: 'two-streams', weight: 1, story, asides: 'none', suits: { only: false } },
+];

@@ -25,8 +25,9 @@ const REGIONS: Readonly<Record<1 | 2, readonly bigint[]>> = { 1: [0x8000_0000n],
 export function walkFaults(world: World): void {
   const { draw, target } = world;
   const ips = draw.chance(55) ? draw.between(0, 5) : 4;
-  const bits = Math.min(IPS_BITS[ips] ?? 48, target.oas);
-  const large = draw.chance(25);
+  const size = world.shape.only ? Number(world.shape.stage2?.set.S2PS ?? 4n) : ips;
+  const bits = Math.min(IPS_BITS[size] ?? 48, target.oas);
+  const large = world.granule === '4K' && draw.chance(25);
   const cdSet = {
     ...faultControls(world),
     ...(ips === 4 ? {} : { IPS: BigInt(ips) }),
@@ -34,7 +35,7 @@ export function walkFaults(world: World): void {
   };
   const steSet = draw.chance(20) ? { MEV: 1n } : {};
   const client = addClient(world, draw.pick(target.streams), draw.between(0, 3), { pages: 0, cdSet, steSet });
-  const good = world.map(client.cd, 0xe0_2000n, outputOf(draw, 3));
+  const good = world.map(client.cd, world.place(0xe0_2000n), outputOf(world, 3));
   const broken = draw.some(PAGES, draw.between(2, 3)).map((page) => brokenPage(world, client, page, bits));
   if (draw.chance(50)) broken.push(brokenBlock(world, client, bits));
   // After all mappings: each one writes the tables above it again.
@@ -77,11 +78,11 @@ function lowStart(world: World): CdFields {
 
 function brokenPage(world: World, client: Client, page: bigint, bits: number): Mapping {
   const { draw } = world;
-  const va = draw.chance(25) ? page | HIGH : page;
+  const va = world.place(draw.chance(25) ? page | HIGH : page);
   const mapping = world.map(
     client.cd,
     va,
-    outputOf(draw, 3),
+    outputOf(world, 3),
     3,
     draw.chance(75) ? brokenLeaf(world, 3, bits) : undefined,
   );
@@ -102,8 +103,8 @@ function breakTable(world: World, { cd, va }: Mapping, bits: number, large: bool
 function brokenBlock(world: World, client: Client, bits: number): Mapping {
   const { draw } = world;
   const level = draw.chance(75) ? 2 : 1;
-  const va = draw.pick(REGIONS[level]);
-  return world.map(client.cd, va, outputOf(draw, level), level, brokenLeaf(world, level, bits));
+  const va = world.place(draw.pick(REGIONS[level]));
+  return world.map(client.cd, va, outputOf(world, level), level, brokenLeaf(world, level, bits));
 }
 
 function brokenLeaf(world: World, level: Level, bits: number): DescriptorFields {

@@ -81,7 +81,7 @@ class QemuSubject implements Subject {
   async run(program: Program): Promise<Trace> {
     if (this.#closed) throw new SubjectError(`${this.name} is closed`);
     if (this.#running) throw new SubjectError(`${this.name} runs one program at a time`);
-    const why = misfit(program, this.capabilities);
+    const why = misfit(program, this);
     if (why !== undefined) throw new SubjectError(`${this.name} cannot run this program: ${why}`);
     this.#running = true;
     try {
