@@ -10,7 +10,7 @@ export const STAGE2_STE_BUGS = [
       origin: '5.2.2',
       severity: 'missing fault',
     },
-    edit('ste', 'if ((stage1 || stage2) && vmidIllegal(words, features)) return STE_ILLEGAL;', ''),
+    edit('ste', 'if (strw === STRW_EL1 && (stage1 || stage2) && vmidIllegal(words, features)) return STE_ILLEGAL;', ''),
   ),
   bug(
     'BUG-487',
@@ -438,8 +438,8 @@ export const STAGE2_PERMISSION_BUGS = [
     },
     edit(
       'translate',
-      'if (!permitted(permissions, this.#privileged, this.#instruction, t.write, cd.wxn, cd.pan)) {',
-      'if (!hit && stage2 !== undefined) {\n      const early = walker.combine(stage2, context, high, low);\n      if (early !== events.NONE) return this.#stage2Fault(t, stage2, early);\n      walker.walk(cd, range, context, high, low);\n    }\n    if (!permitted(permissions, this.#privileged, this.#instruction, t.write, cd.wxn, cd.pan)) {',
+      'if (!permitted(permissions, this.#privileged || cd.el2, this.#instruction, t.write, cd.wxn, cd.pan)) {',
+      'if (!hit && stage2 !== undefined) {\n      const early = walker.combine(stage2, context, high, low);\n      if (early !== events.NONE) return this.#stage2Fault(t, stage2, early);\n      walker.walk(cd, range, context, high, low);\n    }\n    if (!permitted(permissions, this.#privileged || cd.el2, this.#instruction, t.write, cd.wxn, cd.pan)) {',
     ),
   ),
 ];
