@@ -9,7 +9,7 @@ import type { Features } from './features.ts';
 import { inWords } from './in-words.ts';
 import { agrees, type Memory, wordsOf } from './memory.ts';
 import type { Transaction, TransactionOutcome } from './outcomes.ts';
-import type { Environment } from './progress.ts';
+import type { Environment } from './environment.ts';
 import type { RuleId } from './rules/ids.ts';
 import type { State } from './state.ts';
 import { transactionOutcomes } from './transaction.ts';

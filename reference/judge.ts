@@ -17,7 +17,7 @@ import { inWords, observed } from './in-words.ts';
 import { takeInterrupts } from './interrupts.ts';
 import { Memory } from './memory.ts';
 import type { TransactionOutcome } from './outcomes.ts';
-import { type Environment } from './progress.ts';
+import type { Environment } from './environment.ts';
 import { gbpaCases, reset, resetState } from './reset.ts';
 import { type CrossCell, type CrossName, registerCell, REGISTERS } from './rules/crosses.ts';
 import type { RuleId } from './rules/ids.ts';

@@ -3,7 +3,8 @@
  */
 import { Undetermined } from './undetermined.ts';
 import { type Content, type Memory, sameContents, wordsOf } from './memory.ts';
-import { type Environment, successors } from './progress.ts';
+import type { Environment } from './environment.ts';
+import { successors } from './progress.ts';
 import type { State } from './state.ts';
 
 /** More possible states than this: the reference stops following them all. */
