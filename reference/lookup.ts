@@ -18,7 +18,8 @@ import type { State } from './state.ts';
 import type { Stage2Config } from './ste-stage2.ts';
 import { effectiveAccess, type Ste } from './ste.ts';
 import type { Fetched } from './structures.ts';
-import { type Leaf, type Root, Walker, type WalkFault } from './walk.ts';
+import { type Root, Walker } from './walk.ts';
+import type { Leaf, WalkFault } from './walk-results.ts';
 
 /** How the STE at hand translates: its VMID, and its stage 2 when it has one. */
 export interface Stages {
