@@ -6,51 +6,17 @@
  * descriptor lies at an IPA the caller says which physical addresses that may be (stage2.ts).
  */
 import { field, flag, ones } from './bits.ts';
-import type { Cd } from './cd.ts';
 import { groupLeaves } from './contiguous-group.ts';
+import { corrected, hierarchical, sizeRules, swap, tighten } from './descriptors.ts';
 import type { Features } from './features.ts';
-import { blockAllowed, contiguousMembers, type Granule, leafRule, levelShift, type Start, stride } from './geometry.ts';
+import { blockAllowed, contiguousMembers, leafRule, levelShift, stride } from './geometry.ts';
 import { type Horizon, type Part, type Survival, survives, type TlbEntry, usableUntil } from './invalidations.ts';
 import { FOREVER, type Held, type Memory } from './memory.ts';
+import type { Regime } from './regime.ts';
 import type { RuleId } from './rules/ids.ts';
 import type { State } from './state.ts';
 import { seenWhileEnabled } from './structures.ts';
 import { type Leaf, type Located, NO_LIMITS, type Place, type TableLimits, type WalkFault } from './walk-results.ts';
-
-/** A translation context that may have filled the TLB: a CD and when it could be used for walks. */
-export interface Root {
-  readonly cd: Cd;
-  /** Tag of its entries; 0 where stage 2 is not implemented. */
-  readonly vmid: number;
-  /** Stage 2 translates its table addresses and output. */
-  readonly nested: boolean;
-  readonly since: number;
-  readonly until: number;
-  /** The CD that the lookup itself uses, so that it may walk afresh. */
-  readonly own: boolean;
-}
-
-/** The tables of one stage, and how to walk them. */
-export interface Regime {
-  readonly stage: 1 | 2;
-  readonly granule: Granule;
-  readonly start: Start;
-  /** Address of the start table, aligned. */
-  readonly table: bigint;
-  readonly outputBits: number;
-  readonly endi: boolean;
-  readonly affd: boolean;
-  /** Table descriptors carry no permissions: stage 2, or CD.HAD. */
-  readonly hierarchyOff: boolean;
-  readonly vmid: number;
-  readonly asid: number;
-  /** A stage 1 over a stage 2. */
-  readonly nested: boolean;
-  readonly since: number;
-  readonly until: number;
-  readonly own: boolean;
-  readonly rules: readonly RuleId[];
-}
 
 export interface WalkOptions {
   /** Only global leaves count: entries of another ASID. */
@@ -63,7 +29,6 @@ export interface WalkOptions {
   readonly dead?: boolean;
 }
 
-const VA_BITS = 64n;
 interface Step extends WalkOptions {
   readonly regime: Regime;
   readonly input: bigint;
@@ -199,7 +164,16 @@ export class Walker {
       const descriptor = this.#order(step, held.value);
       const now = held.to === FOREVER;
       const rules =
-        now && history.length > 1 ? [...reading.rules, ...this.#corrected(step, history, descriptor)] : reading.rules;
+        now && history.length > 1
+          ? [
+              ...reading.rules,
+              ...corrected(
+                this.#memory,
+                history.filter((held) => held.to !== FOREVER).map((held) => this.#order(step, held.value)),
+                descriptor,
+              ),
+            ]
+          : reading.rules;
       const value: Reading = {
         ...reading,
         until: Math.min(reading.until, held.to),
@@ -317,7 +291,8 @@ export class Walker {
     const rules: RuleId[] = [leafRule(regime.granule, level), 'WALK-100'];
     if (level < 3 && field(descriptor, shift - 1, 17) !== 0n) rules.push('WALK-101');
     if (regime.granule === 14 && level === 3 && field(descriptor, 13, 12) !== 0n) rules.push('WALK-102');
-    if ((base & ~ones(regime.outputBits)) !== 0n) return fault('F_ADDR_SIZE', ...this.#sizeRules(step, descriptor));
+    if ((base & ~ones(regime.outputBits)) !== 0n)
+      return fault('F_ADDR_SIZE', ...sizeRules(step.regime, descriptor, this.#features));
     const faults = this.#reservedHigh(step, descriptor, fault);
     if (stage1 && regime.outputBits >= 48) rules.push('WALK-028');
     if (field(descriptor, 49, 48) !== 0n) rules.push('WALK-107');
@@ -370,14 +345,6 @@ export class Walker {
         rules: [...rules, ...reading.rules],
       },
     ];
-  }
-
-  #sizeRules(step: Step, descriptor: bigint): RuleId[] {
-    if (step.regime.stage === 2) return ['WALK-029'];
-    const size: RuleId[] = ['WALK-025'];
-    if (step.regime.outputBits < this.#features.oas) size.push('WALK-027');
-    if (!flag(descriptor, 10)) size.push('EVT-196');
-    return size;
   }
 
   /** What the Contiguous bit of a leaf adds: its group may not fit into the input range (D8.7.1.3). */
@@ -441,18 +408,6 @@ export class Walker {
     const horizon: Horizon = { time: step.horizonSince, rules: [], spared: [] };
     return { alive: until >= step.horizonSince && parts.length === 0, horizon };
   }
-
-  /** A descriptor that faulted before was not remembered: its correction counts at once. */
-  #corrected(step: Step, history: readonly Held[], descriptor: bigint): RuleId[] {
-    const rules: RuleId[] = [];
-    const before = history.filter((held) => held.to !== FOREVER).map((held) => this.#order(step, held.value));
-    if (flag(descriptor, 0) && before.some((old) => !flag(old, 0))) rules.push('CACHE-063', 'CACHE-058');
-    if (flag(descriptor, 10) && before.some((old) => flag(old, 0) && !flag(old, 10))) rules.push('CACHE-064');
-    const aborts = (value: bigint): boolean =>
-      (value & 3n) === 3n && this.#memory.backing(field(value, 47, 12) << 12n) === 'hole';
-    if (!aborts(descriptor) && before.some(aborts)) rules.push('CACHE-059');
-    return rules;
-  }
 }
 
 type Raise = (event: WalkFault['event'], ...rules: RuleId[]) => WalkFault[];
@@ -470,27 +425,4 @@ function distinctLeaves(hits: readonly (Leaf | WalkFault)[]): (Leaf | WalkFault)
 /** The VA as TLB entries know it: bits [63:56] are copies of VA[55] when the half ignores them. */
 export function canonical(va: bigint): bigint {
   return flag(va, 55) ? va | (ones(8) << 56n) : va & ones(56);
-}
-
-function tighten(limits: TableLimits, descriptor: bigint): TableLimits {
-  return {
-    noUnprivileged: limits.noUnprivileged || flag(descriptor, 61),
-    noWrite: limits.noWrite || flag(descriptor, 62),
-    uxn: limits.uxn || flag(descriptor, 60),
-    pxn: limits.pxn || flag(descriptor, 59),
-    apTables: limits.apTables + (field(descriptor, 62, 61) === 0n ? 0 : 1),
-    disabled: false,
-  };
-}
-
-/** A big-endian table's descriptor (CD.ENDI, STE.S2ENDI). */
-function swap(value: bigint): bigint {
-  let result = 0n;
-  for (let i = 0n; i < VA_BITS; i += 8n) result |= ((value >> i) & 0xffn) << (VA_BITS - 8n - i);
-  return result;
-}
-
-function hierarchical(descriptor: bigint, disabled: boolean, rules: RuleId[]): RuleId[] {
-  if (field(descriptor, 62, 59) === 0n) return rules;
-  return disabled ? [...rules, 'PERM-052'] : rules;
 }
