@@ -97,10 +97,12 @@ function record(state: State, event: EventRecord, address: bigint, queue: QueueG
   const advanced = next(prod, log2Size);
   const rules: RuleId[] = [event.cause, 'EVQ-007', 'EVQ-036', 'EVQ-049', 'EVT-050', ...queue.rules, ...event.rules];
   const cell = [EVENTS, eventCell(event.name, event.words[1] ?? 0n, event.granule)] as const;
-  event.words.forEach((value, i) => {
-    const known = event.known[i] ?? 0n;
-    state.put(address + BigInt(i * 8), [{ value: value & known, known, rules, ...(i === 0 ? { cell } : {}) }]);
-  });
+  state.put(
+    event.words.map((value, i) => {
+      const known = event.known[i] ?? 0n;
+      return [address + BigInt(i * 8), [{ value: value & known, known, rules, ...(i === 0 ? { cell } : {}) }]];
+    }),
+  );
   state.change(EVENTQ_PROD, { value: (((prod & 0x8000_0000) >>> 0) + advanced) >>> 0 });
   if (!state.recorded.some((other) => identical(other, event))) state.recorded = [...state.recorded.slice(-15), event];
   const why: RuleId[] = ['EVQ-007', 'EVQ-037', 'CMDQ-066', event.cause];
