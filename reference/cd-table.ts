@@ -30,7 +30,7 @@ import {
   STRUCTURE_WORDS,
 } from './structures.ts';
 import { Undetermined } from './undetermined.ts';
-import type { Located, Place, WalkFault } from './walk.ts';
+import type { Located, Place, WalkFault } from './walk-results.ts';
 
 /** What a TLB entry may rest on: geometry, tables, tags and permissions; not attributes. */
 export const CD_WORDS_OF_A_CONTEXT = 3;

@@ -7,9 +7,9 @@ import type { Observation } from '../scenario/trace.ts';
 import type { Accepted, Comparison } from './comparison.ts';
 import type { Features } from './features.ts';
 import { inWords } from './in-words.ts';
-import { agrees, type Memory, wordsOf } from './memory.ts';
+import { agrees, type Content, type Memory, wordsOf } from './memory.ts';
 import type { Transaction, TransactionOutcome } from './outcomes.ts';
-import type { Environment } from './progress.ts';
+import type { Environment } from './environment.ts';
 import type { RuleId } from './rules/ids.ts';
 import type { State } from './state.ts';
 import { transactionOutcomes } from './transaction.ts';
@@ -70,7 +70,8 @@ export class DmaComparison {
       for (const outcome of result.outcomes) {
         outcomes.push(outcome);
         if (!this.#agrees(state, action, outcome, observation)) continue;
-        const next = state.copy();
+        const changes = outcome.event !== undefined || write;
+        const next = changes ? state.copy() : state;
         if (outcome.event !== undefined) next.events = [...next.events, outcome.event];
         if (write && outcome.result.kind === 'access') this.#write(next, outcome, action.data);
         accepted.push({ state: next, rules: [...outcome.rules, ...forgotten] });
@@ -194,12 +195,18 @@ export class DmaComparison {
 
   #write(state: State, outcome: TransactionOutcome, data: Uint8Array): void {
     if (outcome.result.kind !== 'access' || this.#memory.backing(outcome.result.address) !== 'ram') return;
-    for (const { word, value, mask } of wordsOf(outcome.result.address, data)) {
-      const contents = state
-        .content(this.#memory, word)
-        .map((old) => ({ value: (old.value & ~mask) | value, known: old.known | mask, rules: outcome.rules }));
-      state.put(word, contents);
-    }
+    const { rules } = outcome;
+    const merged = (old: Content, value: bigint, mask: bigint): Content => ({
+      value: (old.value & ~mask) | value,
+      known: old.known | mask,
+      rules,
+    });
+    state.put(
+      wordsOf(outcome.result.address, data).map(({ word, value, mask }) => [
+        word,
+        state.content(this.#memory, word).map((old) => merged(old, value, mask)),
+      ]),
+    );
   }
 }
 

@@ -67,7 +67,7 @@ function compareWords(
     const matching = contents.filter((content) => agrees(content, value, mask));
     if (matching.length === 0) return brokenWord(state, memory, f, word, value & mask, contents);
     if (!state.overlay.has(word)) memory.narrow(word, value, mask);
-    else if (matching.length < contents.length) state.put(word, matching);
+    else if (matching.length < contents.length) state.put([[word, matching]]);
     for (const content of matching) rules.push(...content.rules);
     const [only] = matching;
     if (matching.length === 1 && only?.cell !== undefined) cells.push(only.cell);

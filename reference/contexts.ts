@@ -17,7 +17,7 @@ import { judgeSte, type Ste } from './ste.ts';
 import { fetchSte, writtenStreams } from './stream-table.ts';
 import type { Fetched } from './structures.ts';
 import { Undetermined } from './undetermined.ts';
-import type { Root } from './walk.ts';
+import type { Root } from './regime.ts';
 
 /** A translation context that some stream could have used. */
 export interface Context {

@@ -2,23 +2,25 @@
  * Looking an address up (3.4, 3.17, 5.5): a fresh walk with the stream's own tables, or what earlier walks of any stream with
  * a matching tag may have left in the TLB; then permissions, stage 2, and how a fault terminates.
  */
-import { field } from './bits.ts';
 import { type Cd, judgeCd } from './cd.ts';
 import { type Context, contextKey, Contexts } from './contexts.ts';
-import { type EventName, eventRecord, type EventSource } from './events.ts';
+import type { EventSource } from './events.ts';
 import type { Features } from './features.ts';
 import { survives } from './invalidations.ts';
 import { FOREVER, type Memory } from './memory.ts';
-import { ABORT, type Outcomes } from './outcomes.ts';
+import type { Outcomes } from './outcomes.ts';
 import { type Access, checkPermission } from './permissions.ts';
 import type { RuleId } from './rules/ids.ts';
 import { selectHalf, type Stage1Fault, type Stage1Leaf, walkStage1 } from './stage1.ts';
 import { because, checkStage2, conflictOf, type Stage2, type Stage2Leaf } from './stage2.ts';
 import type { State } from './state.ts';
 import type { Stage2Config } from './ste-stage2.ts';
-import { effectiveAccess, type Ste } from './ste.ts';
+import { effectiveAccess, merging, type Ste } from './ste.ts';
 import type { Fetched } from './structures.ts';
-import { type Leaf, type Root, Walker, type WalkFault } from './walk.ts';
+import { granuleOf, terminateStage1, terminateStage2 } from './termination.ts';
+import type { Root } from './regime.ts';
+import { Walker } from './walk.ts';
+import type { Leaf, WalkFault } from './walk-results.ts';
 
 /** How the STE at hand translates: its VMID, and its stage 2 when it has one. */
 export interface Stages {
@@ -185,11 +187,12 @@ export class Lookup {
         source: scene.source,
         fetchAddress: fault.fetchAddress ?? 0n,
         mergeable: merging(scene.ste.structure),
-        granule: this.#granule(cd),
+        granule: granuleOf(cd, this.#out.transaction.address),
       });
       return;
     }
-    this.#terminate(fault.event, scene, cd, stale, all, fault.unpredictable);
+    const nested = scene.stage2 !== undefined;
+    terminateStage1(this.#out, this.#f, fault.event, { ...scene, stale, rules: all }, cd, nested, fault.unpredictable);
   }
 
   /** What else was wrong with an access that met a fault earlier (7.3.22). */
@@ -215,13 +218,9 @@ export class Lookup {
     if (!verdict.allowed) {
       const kept: RuleId[] = leaf.stale ? ['CACHE-060'] : [];
       const nested: RuleId[] = leaf.root.nested ? this.#bothRefuse(scene, leaf) : [];
-      this.#terminate('F_PERMISSION', scene, cd, stale, [
-        ...verdict.rules,
-        ...nested,
-        ...kept,
-        ...leaf.rules,
-        ...after,
-      ]);
+      const rules = [...verdict.rules, ...nested, ...kept, ...leaf.rules, ...after];
+      const termination = { ...scene, stale, rules };
+      terminateStage1(this.#out, this.#f, 'F_PERMISSION', termination, cd, scene.stage2 !== undefined);
       return;
     }
     const rules = [...leaf.rules, ...verdict.rules];
@@ -286,81 +285,9 @@ export class Lookup {
     this.#stage2Fault(scene, cd, because(fault, 'IN', ipa), faultRules);
   }
 
-  /** A fault of stage 2 aborts, and is recorded as the STE says, whatever the CD says (5.5). */
   #stage2Fault(scene: Scene, cd: Cd | undefined, fault: WalkFault, more: readonly RuleId[]): void {
-    this.stage2Fault(
-      scene.ste,
-      fault,
-      scene.stale,
-      [...more, ...scene.access.rules, ...scene.rules],
-      cd?.r,
-      scene.source,
-    );
-  }
-
-  /** @param cdRecords CD.R, when a CD was used */
-  stage2Fault(
-    ste: Fetched<Ste>,
-    fault: WalkFault,
-    stale: boolean,
-    common: readonly RuleId[],
-    cdRecords?: boolean,
-    source: EventSource = this.#scene(ste, false, [], undefined).source,
-  ): void {
-    const records = ((ste.structure.words[2] ?? 0n) & S2R) !== 0n;
-    const all: RuleId[] = [...fault.rules, ...common];
-    const mergeable = merging(ste.structure);
-    const { stage2 } = fault;
-    const late = stale || fault.stale;
-    const granule = S2_GRANULES[Number(field(ste.structure.words[2] ?? 0n, 47, 46))];
-    if (fault.event === 'F_WALK_EABT') {
-      if (!records) all.push('STE-260');
-      const fetchAddress = fault.fetchAddress ?? 0n;
-      this.#out.abortWith('F_WALK_EABT', late, all, { source, fetchAddress, mergeable, stage2, granule });
-      return;
-    }
-    const rules: RuleId[] = ['STE-257', records ? 'STE-259' : 'STE-258'];
-    if (!records && cdRecords === true && stage2?.cause !== 'IN') rules.push('STE-261');
-    const event = records
-      ? eventRecord(fault.event, source, this.#f, {
-          cause: all[0] ?? 'STE-259',
-          mergeable: mergeable === undefined ? undefined : 'EVT-207',
-          stage2,
-          granule,
-        })
-      : undefined;
-    this.#out.add(ABORT, event, late, [...all, ...rules], fault.unpredictable);
-  }
-
-  #granule(cd: Cd): 12 | 14 | 16 | undefined {
-    return selectHalf(cd, this.#out.transaction.address).half.granule;
-  }
-
-  /** A stage 1 fault of the four kinds that CD.A and CD.R govern (5.5). */
-  #terminate(
-    name: EventName,
-    scene: Scene,
-    cd: Cd,
-    stale: boolean,
-    rules: readonly RuleId[],
-    unpredictable = false,
-  ): void {
-    const rule: RuleId = cd.r ? (cd.a ? 'CD-128' : 'CD-126') : cd.a ? 'CD-127' : 'CD-125';
-    const top = field(this.#out.transaction.address, 63, 56);
-    const tagged = top !== 0n && top !== 0xffn;
-    const event = cd.r
-      ? eventRecord(name, scene.source, this.#f, {
-          cause: rules[0] ?? rule,
-          mergeable: merging(scene.ste.structure) === undefined ? undefined : 'EVT-207',
-          granule: this.#granule(cd),
-        })
-      : undefined;
-    const tags: RuleId[] = tagged && event !== undefined ? ['EVT-016'] : [];
-    const s2Faults = field(scene.ste.structure.words[2] ?? 0n, 58, 57) !== 0n;
-    if (scene.stage2 === undefined && s2Faults) tags.push('STALL-012');
-    if (scene.stage2 !== undefined && s2Faults && !cd.r) tags.push('CD-136');
-    if (this.#out.transaction.substreamId !== undefined) tags.push('STALL-013');
-    this.#out.add(cd.a ? ABORT : { kind: 'raz/wi' }, event, stale, [...rules, rule, ...tags], unpredictable);
+    const rules = [...more, ...scene.access.rules, ...scene.rules];
+    terminateStage2(this.#out, this.#f, fault, { ...scene, rules }, cd?.r);
   }
 
   /** Entries that disagree may be detected as a conflict (3.20.1, 3.21.1). */
@@ -382,15 +309,6 @@ function unusedTable(cd: Cd, own: Root, stage2: Stage2 | undefined, out: Outcome
   const other = cd.halves[1 - selectHalf(cd, out.transaction.address).at];
   if (other === undefined || other.epd) return [];
   return stage2.unmapped(other.ttb) ? ['WALK-137'] : [];
-}
-
-/** STE.S2TG. */
-const S2_GRANULES = [12, 16, 14] as const;
-/** STE.S2R, in its third 64-bit word. */
-const S2R = 1n << 58n;
-
-export function merging(ste: Ste): RuleId | undefined {
-  return ste.mev ? 'EVT-204' : undefined;
 }
 
 function isGlobal(leaf: Leaf): boolean {

@@ -4,7 +4,8 @@
 import { field, flag } from './bits.ts';
 import type { Features } from './features.ts';
 import type { RuleId } from './rules/ids.ts';
-import type { Root, TableLimits } from './walk.ts';
+import type { Root } from './regime.ts';
+import type { TableLimits } from './walk-results.ts';
 
 export interface Access {
   readonly write: boolean;

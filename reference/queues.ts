@@ -73,3 +73,12 @@ export function next(value: number, log2Size: number): number {
 export function slotAddress(queue: QueueGeometry, at: number, entryBytes: number): bigint {
   return queue.base + BigInt((at & (2 ** queue.log2Size - 1)) * entryBytes);
 }
+
+/** The indexes of a queue are used: until software sets them they are UNKNOWN. */
+export function needKnown(state: State, ...offsets: readonly number[]): void {
+  for (const offset of offsets) {
+    if ((state.unknown(offset) & 0x800f_ffff) !== 0) {
+      throw new Undetermined('a queue was used before its indexes were set');
+    }
+  }
+}

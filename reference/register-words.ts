@@ -33,6 +33,13 @@ export function note(state: State, offset: number, rule: RuleId): void {
   if (!before.includes(rule)) state.change(offset, { why: [...before, rule] });
 }
 
+/** What a word shows now rests on these rules too, the latest last. */
+export function because(state: State, offset: number, rules: readonly RuleId[]): State {
+  const before = state.why(offset);
+  state.change(offset, { why: [...before.filter((rule) => !rules.includes(rule)).slice(-24), ...rules] });
+  return state;
+}
+
 export function noted(state: State, offset: number, rule: RuleId): State {
   const next = state.copy();
   note(next, offset, rule);

@@ -7,7 +7,9 @@ import type { Features } from './features.ts';
 import { stage1Start, startRule } from './geometry.ts';
 import type { Memory } from './memory.ts';
 import type { RuleId } from './rules/ids.ts';
-import type { Leaf, Regime, Root, Walker, WalkFault, WalkOptions } from './walk.ts';
+import type { Regime, Root } from './regime.ts';
+import type { Walker, WalkOptions } from './walk.ts';
+import type { Leaf, WalkFault } from './walk-results.ts';
 
 /** A leaf, and the CD whose permissions go with it. */
 export interface Stage1Leaf extends Leaf {

@@ -14,7 +14,9 @@ import type { Access } from './permissions.ts';
 import type { RuleId } from './rules/ids.ts';
 import type { State } from './state.ts';
 import type { Stage2Config } from './ste-stage2.ts';
-import { type Leaf, type Located, type Place, type Purpose, type Regime, Walker, type WalkFault } from './walk.ts';
+import type { Regime } from './regime.ts';
+import { Walker } from './walk.ts';
+import type { Leaf, Located, Place, Purpose, WalkFault } from './walk-results.ts';
 
 /** A stage 2 that may have filled the TLB, and when it could be used for walks. */
 export interface Stage2Root {

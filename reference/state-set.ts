@@ -3,7 +3,8 @@
  */
 import { Undetermined } from './undetermined.ts';
 import { type Content, type Memory, sameContents, wordsOf } from './memory.ts';
-import { type Environment, successors } from './progress.ts';
+import type { Environment } from './environment.ts';
+import { successors } from './progress.ts';
 import type { State } from './state.ts';
 
 /** More possible states than this: the reference stops following them all. */
@@ -47,26 +48,31 @@ export function settle(states: readonly State[], env: Environment): readonly Sta
  * any of it.
  */
 export function commit(states: readonly State[], memory: Memory, at: number): readonly State[] {
-  if (states.every((state) => state.overlay.size === 0)) return states;
-  const addresses = new Set(states.flatMap((state) => [...state.overlay.keys()]));
-  const settled: bigint[] = [];
+  const overlays = [...new Set(states.map((state) => state.overlay))];
+  if (overlays.every((overlay) => overlay.size === 0)) return states;
+  const addresses = new Set(overlays.flatMap((overlay) => [...overlay.keys()]));
+  const apart = overlays.map(() => new Map<bigint, readonly Content[]>());
+  let settled = false;
   for (const address of addresses) {
-    const each = states.map((state) => state.content(memory, address));
+    const each = overlays.map((overlay) => overlay.get(address) ?? memory.now(address));
     const first = each[0] ?? [];
     if (each.every((contents) => sameContents(contents, first))) {
-      settled.push(address);
+      settled = true;
       memory.write(address, at, first);
       continue;
     }
-    states.forEach((state, i) => state.put(address, each[i] ?? []));
+    each.forEach((contents, i) => apart[i]?.set(address, contents));
     const any: Content[] = [];
     for (const content of each.flat()) if (!any.some((c) => sameContents([c], [content]))) any.push(content);
     memory.write(address, at, any);
   }
-  if (settled.length === 0) return states;
-  for (const state of states)
-    state.overlay = new Map([...state.overlay].filter(([address]) => !settled.includes(address)));
-  return distinct(states);
+  // Nothing new: what is known of an overlay stays known.
+  const after = new Map(overlays.map((overlay, i) => [overlay, apart[i] ?? overlay]));
+  for (const state of states) {
+    const overlay = after.get(state.overlay);
+    if (overlay !== undefined && (settled || overlay.size > state.overlay.size)) state.overlay = overlay;
+  }
+  return settled ? distinct(states) : states;
 }
 
 /** The CPU writes bytes, in every state. */
@@ -77,12 +83,17 @@ export function cpuWrites(
   address: bigint,
   data: Uint8Array,
 ): void {
-  for (const { word, value, mask } of wordsOf(address, data)) {
-    const merged = (contents: readonly Content[]): Content[] =>
-      contents.map((old) => ({ value: (old.value & ~mask) | value, known: old.known | mask, rules: [] }));
-    for (const state of states) if (state.overlay.has(word)) state.put(word, merged(state.content(memory, word)));
-    memory.write(word, at, merged(memory.now(word)));
+  const words = wordsOf(address, data);
+  const merged = (contents: readonly Content[], value: bigint, mask: bigint): Content[] =>
+    contents.map((old) => ({ value: (old.value & ~mask) | value, known: old.known | mask, rules: [] }));
+  for (const state of states) {
+    const own = words.flatMap(({ word, value, mask }) => {
+      const contents = state.overlay.get(word);
+      return contents === undefined ? [] : [[word, merged(contents, value, mask)] as const];
+    });
+    if (own.length > 0) state.put(own);
   }
+  for (const { word, value, mask } of words) memory.write(word, at, merged(memory.now(word), value, mask));
 }
 
 function isNew(reached: Map<string, State>, state: State): boolean {

@@ -52,7 +52,7 @@ const EMPTY: Cell = { value: 0, unknown: 0, reserved: 0, why: [] };
 
 const slots = new Map<number, number>();
 
-/** Register words in the order in which they were first met, so that a state is a short array. */
+/** Register words in the order in which they were first given a value, so that a state is a short array. */
 function slotOf(offset: number): number {
   const known = slots.get(offset);
   if (known !== undefined) return known;
@@ -125,7 +125,8 @@ export class State {
   }
 
   #cell(offset: number): Cell {
-    return this.#cells[slotOf(offset)] ?? EMPTY;
+    const slot = slots.get(offset);
+    return slot === undefined ? EMPTY : (this.#cells[slot] ?? EMPTY);
   }
 
   /** Contents of the 32-bit register word at `offset`. */
@@ -150,7 +151,7 @@ export class State {
 
   /** Whether anything is known of it. */
   has(offset: number): boolean {
-    return this.#cells[slotOf(offset)] !== undefined;
+    return this.#cell(offset) !== EMPTY;
   }
 
   change(offset: number, to: Partial<Cell>): void {
@@ -163,9 +164,11 @@ export class State {
     return this.overlay.get(address) ?? memory.now(address);
   }
 
-  /** Something is written to memory in this state. */
-  put(address: bigint, contents: readonly Content[]): void {
-    this.overlay = new Map(this.overlay).set(address, contents);
+  /** Words are written to memory in this state. */
+  put(words: Iterable<readonly [address: bigint, contents: readonly Content[]]>): void {
+    const overlay = new Map(this.overlay);
+    for (const [address, contents] of words) overlay.set(address, contents);
+    this.overlay = overlay;
   }
 
   /** A 64-bit register from its two halves. */
@@ -199,35 +202,68 @@ export class State {
 
   /** Two states with the same key cannot be told apart by anything that follows. */
   key(): string {
-    return JSON.stringify([
-      this.#cells.map((cell) => (cell === undefined ? 0 : [cell.value, cell.unknown, cell.reserved])),
+    let cells = '';
+    for (const cell of this.#cells) {
+      cells += cell === undefined ? ';' : `${cell.value},${cell.unknown},${cell.reserved};`;
+    }
+    return [
+      cells,
       this.cr0InForce,
       this.cr0Ack,
       this.irqCtrlAck,
       this.gbpaPending,
       this.ghostErrors,
       this.cmdqStuck,
-      this.events.map(eventKey),
-      this.recorded.map(eventKey),
-      Object.entries(this.interrupts).map(([line, due]) => [line, due.must, due.max, due.seen]),
-      this.invalidations.map(({ time, complete, scope }) => [time, complete, scope.cache, scope.rules[0]]),
-      this.tables.map((table) => [
-        table.from,
-        table.to,
-        table.base.toString(),
-        table.log2Size,
-        table.linear || table.split,
-      ]),
-      [...this.overlay].map(([address, contents]) => [
-        address.toString(),
-        contents.map((c) => `${c.value}/${c.known}`),
-      ]),
-    ]);
+      keyOf(this.events, eventsKey),
+      keyOf(this.recorded, eventsKey),
+      keyOf(this.interrupts, interruptsKey),
+      keyOf(this.invalidations, invalidationsKey),
+      keyOf(this.tables, tablesKey),
+      keyOf(this.overlay, overlayKey),
+    ].join('|');
   }
 }
 
-function eventKey(event: EventRecord): string {
-  return event.words.join();
+/** Keys of the parts of states, which are never changed but replaced, and which many states share. */
+const keys = new WeakMap<object, string>();
+
+function keyOf<T extends object>(part: T, describe: (part: T) => string): string {
+  const known = keys.get(part);
+  if (known !== undefined) return known;
+  const key = describe(part);
+  keys.set(part, key);
+  return key;
+}
+
+function eventsKey(events: readonly EventRecord[]): string {
+  return events.map((event) => event.words.join()).join(';');
+}
+
+function interruptsKey(interrupts: State['interrupts']): string {
+  return Object.entries(interrupts)
+    .map(([line, due]) => `${line},${due.must},${due.max},${due.seen}`)
+    .join(';');
+}
+
+function invalidationsKey(invalidations: readonly Invalidation[]): string {
+  return invalidations
+    .map(({ time, complete, scope }) => `${time},${complete},${scope.cache},${scope.rules[0]}`)
+    .join(';');
+}
+
+function tablesKey(tables: readonly TableWindow[]): string {
+  return tables
+    .map(({ from, to, base, log2Size, linear, split }) => [from, to, base, log2Size, linear || split].join())
+    .join(';');
+}
+
+function overlayKey(overlay: State['overlay']): string {
+  let key = '';
+  for (const [address, contents] of overlay) {
+    key += `${address}:`;
+    for (const { value, known } of contents) key += `${value}/${known},`;
+  }
+  return key;
 }
 
 export const IDR0 = 0x00;

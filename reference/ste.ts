@@ -259,3 +259,13 @@ export function effectiveAccess(
   } else rules.push(ste.instcfg >= 2 ? 'ATTR-027' : 'ATTR-024');
   return { privileged, instruction, rules };
 }
+
+/** The rule by which events of a stream may be merged (MEV, 7.3.1). */
+export function merging(ste: Ste): RuleId | undefined {
+  return ste.mev ? 'EVT-204' : undefined;
+}
+
+/** STE.S2R: faults of stage 2 are recorded (5.5); events of configuration do not ask for it. */
+export function recordsStage2(ste: Ste): boolean {
+  return flag(ste.words[2] ?? 0n, 58);
+}

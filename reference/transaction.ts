@@ -2,33 +2,31 @@
  * What may become of one device transaction (3.3, 3.4, 3.12, 7.3.22), in the order in which the architecture processes it:
  * SMMUEN and GBPA, the Stream table, the STE, the CD, the walk, permissions, and how a fault terminates.
  */
-
-import { ones } from './bits.ts';
 import { Undetermined } from './undetermined.ts';
-import { type Cd, cdReservedBits, effectiveIps, judgeCd } from './cd.ts';
 import { contiguousNeighbours, identicalStes, reachedByContiguous } from './contiguous.ts';
-import { type CdResult, fetchCd, leafSplit, type Locate } from './cd-table.ts';
+import { cdUnusable, ContextPart } from './context-part.ts';
 import type { Features } from './features.ts';
-import { Lookup, merging } from './lookup.ts';
+import { Lookup } from './lookup.ts';
 import { FOREVER, type Memory } from './memory.ts';
 import { ABORT, Outcomes, type Transaction, type TransactionOutcomes } from './outcomes.ts';
 import type { RuleId } from './rules/ids.ts';
 import { cachesUnknown } from './reset.ts';
-import { selectHalf } from './stage1.ts';
 import { CR2, GBPA, type State } from './state.ts';
 import { ias, type Stage2Config } from './ste-stage2.ts';
 import {
   decodeSte,
   effectiveAccess,
   judgeSte,
+  merging,
   type Ste,
   type SteJudgement,
   steReservedBits,
   substreams,
 } from './ste.ts';
 import { currentTable, fetchSte, translating } from './stream-table.ts';
-import type { Fetched, Nowhere } from './structures.ts';
+import type { Fetched } from './structures.ts';
 import { chooseSubstream } from './substreams.ts';
+import { bypass, skipStage1 } from './untranslated.ts';
 
 const GBPA_ABORT = 1 << 20;
 
@@ -44,9 +42,6 @@ export function transactionOutcomes(
   return new Procedure(t, state, memory, f, fresh ? now : undefined).run();
 }
 
-/** Combinations of one STE and one CD that are followed. */
-const VERSIONS_MAX = 256;
-
 class Procedure {
   readonly #t: Transaction;
   readonly #state: State;
@@ -55,6 +50,7 @@ class Procedure {
   readonly #horizon: number | undefined;
   readonly #out: Outcomes;
   readonly #lookup: Lookup;
+  readonly #contextPart: ContextPart;
 
   constructor(t: Transaction, state: State, memory: Memory, f: Features, horizon: number | undefined) {
     this.#t = t;
@@ -64,6 +60,7 @@ class Procedure {
     this.#horizon = horizon;
     this.#out = new Outcomes(t, f);
     this.#lookup = new Lookup(this.#out, state, memory, f, horizon);
+    this.#contextPart = new ContextPart(this.#out, this.#lookup, state, memory, f, horizon);
   }
 
   run(): TransactionOutcomes {
@@ -144,7 +141,7 @@ class Procedure {
       const mergeable = others.every(({ structure }) => structure.mev) ? 'EVT-204' : undefined;
       this.#out.abortWith('F_CFG_CONFLICT', true, conflict, { mergeable, unpredictable: true });
     }
-    if (usable.length > 0) this.#stage1(usable, common);
+    if (usable.length > 0) this.#contextPart.run(usable, common);
   }
 
   /** No STE belongs to the StreamID; `unrecorded` is the rule by which RECINVSID keeps that quiet (6.3.12, 7.3.3). */
@@ -201,7 +198,7 @@ class Procedure {
         this.#out.add(ABORT, undefined, ste.stale, rules);
         return false;
       case 'bypass':
-        this.#bypass(ste, rules);
+        bypass(this.#out, this.#f, ste, rules);
         return false;
       case 'stage 2':
         this.#stage2(ste, judged.stage2, rules);
@@ -221,7 +218,7 @@ class Procedure {
     const s = ste.structure;
     const mergeable = merging(s);
     const choice = chooseSubstream(s, this.#t.substreamId, this.#f);
-    const unusable = substreams(s, this.#f) && this.#cdUnusable(s);
+    const unusable = substreams(s, this.#f) && cdUnusable(s, this.#memory, this.#f);
     switch (choice.kind) {
       case 'cd':
         return true;
@@ -234,7 +231,7 @@ class Procedure {
         const also: RuleId[] = unusable ? ['EVT-188'] : [];
         this.#out.abortWith('F_STREAM_DISABLED', ste.stale, [...choice.rules, ...also, ...rules], { mergeable });
         // Where the level 1 descriptor of substream 0 is bad too, the list of priorities can be read either way (7.3.22).
-        const { nowhere } = this.#t.substreamId === undefined ? { nowhere: [] } : this.#cds([ste]);
+        const { nowhere } = this.#t.substreamId === undefined ? { nowhere: [] } : this.#contextPart.cds([ste]);
         for (const bad of nowhere) {
           const options = { mergeable, unpredictable: true };
           this.#out.abortWith('C_BAD_SUBSTREAMID', bad.stale, ['EVT-187', ...bad.rules, ...rules], options);
@@ -244,20 +241,10 @@ class Procedure {
       case 'skip': {
         const skipped: RuleId[] = [...rules, ...(unusable ? (['SUBS-024'] as const) : [])];
         if (judged.kind === 'nested') this.#stage2(ste, judged.stage2, ['STE-066', ...skipped]);
-        else this.#skipStage1(ste, skipped);
+        else skipStage1(this.#out, this.#f, ste, skipped);
         return false;
       }
     }
-  }
-
-  /** Whether the CD at index 0, or what leads to it, cannot be read or is not valid: nothing shows it unless it is fetched. */
-  #cdUnusable(ste: Ste): boolean {
-    const address = ste.s1ContextPtr;
-    const backing = this.#memory.backing(address);
-    if (backing === 'hole') return true;
-    if (ste.config === 0b111 || backing !== 'ram') return false;
-    const valid = leafSplit(ste, this.#f) === undefined ? 31n : 0n;
-    return (((this.#memory.now(address)[0]?.value ?? 0n) >> valid) & 1n) === 0n;
   }
 
   /** What CONT lets take the place of the stream's own STE (5.2): rules for the own one, and the others. */
@@ -277,45 +264,6 @@ class Procedure {
       others.push({ structure, since: 0, until: FOREVER, stale: true, rules: ['STE-086'] });
     }
     return { rules: [], others };
-  }
-
-  #bypass(ste: Fetched<Ste>, rules: readonly RuleId[]): void {
-    const { substreamId, address } = this.#t;
-    const s = ste.structure;
-    if (substreamId !== undefined) {
-      this.#out.abortWith(
-        'C_BAD_SUBSTREAMID',
-        ste.stale,
-        ['STE-017', ...(this.#f.ssidSize === 0 ? (['SUBS-001'] as const) : []), ...rules],
-        { mergeable: merging(s) },
-      );
-      return;
-    }
-    if (address >> BigInt(this.#f.oas) !== 0n) return this.#tooLarge(ste, ['STE-014', 'WALK-018'], rules);
-    this.#out.add({ kind: 'access', address }, undefined, ste.stale, [
-      ...rules,
-      'PERM-107',
-      'CACHE-030',
-      'EVT-048',
-      'BANK-024',
-    ]);
-  }
-
-  /** S1DSS takes a transaction without a SubstreamID past stage 1, as though it was off (5.2). */
-  #skipStage1(ste: Fetched<Ste>, rules: readonly RuleId[]): void {
-    const { address } = this.#t;
-    if (address >> BigInt(ias(this.#f)) !== 0n) return this.#tooLarge(ste, ['STE-067'], rules);
-    const output = address & ones(this.#f.oas);
-    const cut: RuleId = output === address ? 'STE-065' : 'STE-030';
-    this.#out.add({ kind: 'access', address: output }, undefined, ste.stale, [cut, ...rules, 'PERM-107']);
-  }
-
-  /** An input address that a stage 1 which translates nothing finds too large (3.4). */
-  #tooLarge(ste: Fetched<Ste>, why: readonly RuleId[], rules: readonly RuleId[]): void {
-    const access = effectiveAccess(ste.structure, this.#f, this.#t);
-    const source = this.#out.source(access.privileged, access.instruction);
-    const mergeable = merging(ste.structure);
-    this.#out.abortWith('F_ADDR_SIZE', ste.stale, [...why, ...access.rules, ...rules], { source, mergeable });
   }
 
   /** Stage 2 alone: the input address is the IPA, checked against IAS as the output of a stage 1 that bypasses (3.4). */
@@ -338,111 +286,4 @@ class Procedure {
     this.#lookup.lookUpStage2(ste, config, rules);
     this.#lookup.noteStage2();
   }
-
-  /** A level 1 descriptor led to no CD (5.3). */
-  #badL1cd(ste: Fetched<Ste> | undefined, bad: Nowhere, common: readonly RuleId[]): void {
-    const without = this.#t.substreamId === undefined;
-    const [first, ...others] = bad.rules;
-    const rules: RuleId[] = [
-      ...(first === undefined ? [] : [first === 'CD-001' && without ? 'CD-002' : first]),
-      ...others,
-    ];
-    if (without && first !== 'CD-001') rules.push('EVT-100');
-    const mergeable = ste === undefined ? undefined : merging(ste.structure);
-    const { unpredictable } = bad;
-    this.#out.abortWith('C_BAD_SUBSTREAMID', bad.stale, [...rules, ...common], { mergeable, unpredictable });
-  }
-
-  /** Where stage 2, if the STE has one, puts the address of a CD. */
-  #locateCd(): Locate {
-    return (ste, ipa) => {
-      const judged = judgeSte(ste.structure, this.#f);
-      if (judged === 'outside' || judged.kind !== 'nested') return undefined;
-      if (this.#f.minor === 0 && ipa >> BigInt(ias(this.#f)) !== 0n)
-        throw new Undetermined('an S1ContextPtr above IAS in SMMUv3.0');
-      return this.#lookup.stage2(ste, judged.stage2).locate(ipa, 'CD');
-    };
-  }
-
-  /** The CDs that the transaction may use through these STEs. */
-  #cds(stes: readonly Fetched<Ste>[]): CdResult {
-    const { streamId, substreamId } = this.#t;
-    return fetchCd(this.#state, this.#memory, this.#f, {
-      ...{ streamId, index: substreamId ?? 0, stes, locate: this.#locateCd() },
-      ...{ context: this.#horizon, fresh: this.#horizon !== undefined },
-    });
-  }
-
-  /** From the CD on (5.4, 3.4). */
-  #stage1(stes: readonly Fetched<Ste>[], common: readonly RuleId[]): void {
-    const cdFetch = this.#cds(stes);
-    const [some] = stes;
-    for (const bad of cdFetch.nowhere) this.#badL1cd(some, bad, common);
-    this.#out.forgotten.push(...cdFetch.forgotten);
-    this.#out.unknown(cdFetch.unknown);
-    for (const abort of cdFetch.aborts) {
-      const nested = stes.some((ste) => ste.structure.config === 0b111);
-      const unrecorded = stes.every((ste) => !recordsStage2(ste.structure));
-      const more: RuleId[] = [...(nested ? (['EVT-106'] as const) : []), ...(unrecorded ? (['EVT-045'] as const) : [])];
-      this.#out.abortWith('F_CD_FETCH', abort.stale, [...abort.rules, ...more, ...common], {
-        fetchAddress: abort.address,
-        mergeable: stes.every((ste) => ste.structure.mev) ? 'EVT-204' : undefined,
-      });
-    }
-    for (const { ste, fault } of cdFetch.faults) {
-      this.#lookup.stage2Fault(ste, fault, ste.stale, [...ste.rules, ...common]);
-    }
-    if (stes.length * cdFetch.seen.length > VERSIONS_MAX) throw new Undetermined('too many versions of one structure');
-    for (const ste of stes) {
-      const judged = judgeSte(ste.structure, this.#f);
-      if (judged === 'outside' || (judged.kind !== 'stage 1' && judged.kind !== 'nested')) continue;
-      const choice = chooseSubstream(ste.structure, this.#t.substreamId, this.#f);
-      const chosen: readonly RuleId[] = choice.kind === 'cd' ? choice.rules : [];
-      const steRules: RuleId[] = [...ste.rules, ...chosen, ...judged.rules, ...common];
-      const stages =
-        judged.kind === 'nested'
-          ? { vmid: judged.stage2.vmid, stage2: judged.stage2 }
-          : { vmid: judged.vmid, stage2: undefined };
-      for (const cd of cdFetch.seen) {
-        const illegal = this.#cd(ste, cd, steRules);
-        if (illegal) continue;
-        const beyond = ste.structure.s1ContextPtr >> BigInt(effectiveIps(cd.structure, this.#f).bits) !== 0n;
-        const pointer: RuleId[] = beyond ? ['CD-019'] : [];
-        this.#lookup.lookUp(ste, cd, stages, [...steRules, ...cd.rules, ...pointer]);
-      }
-    }
-    this.#lookup.noteStage2();
-  }
-
-  /** Whether the CD is ILLEGAL. */
-  #cd(ste: Fetched<Ste>, cd: Fetched<Cd>, common: readonly RuleId[]): boolean {
-    const judged = judgeCd(cd.structure, this.#f, ste.structure.s1Stalld);
-    if (judged === 'outside') throw new Undetermined('a CD with a feature outside the reference');
-    const stale = ste.stale || cd.stale;
-    const mergeable = merging(ste.structure);
-    if (judged.illegal !== undefined) {
-      const rules: RuleId[] = [
-        judged.illegal,
-        'CD-040',
-        ...(judged.illegal === 'CD-039' ? [] : (['EVT-111'] as const)),
-      ];
-      const selected = selectHalf(cd.structure, this.#t.address);
-      if (!selected.inside) rules.push('EVT-191');
-      if (judged.half !== undefined && judged.half !== selected.at) rules.push('CD-082');
-      const ttb = judged.illegal === 'CD-098' || judged.illegal === 'CD-099';
-      if (ttb && ste.structure.config === 0b111) rules.push('WALK-153');
-      if (!recordsStage2(ste.structure)) rules.push('EVT-045');
-      this.#out.abortWith('C_BAD_CD', stale, [...rules, ...common, ...cd.rules], { mergeable });
-      return true;
-    }
-    const reserved = cdReservedBits(cd.structure, this.#f);
-    if (reserved !== undefined)
-      this.#out.abortWith('C_BAD_CD', stale, [reserved, ...common], { mergeable, unpredictable: true });
-    return false;
-  }
-}
-
-/** STE.S2R, which events of configuration do not ask for (5.5). */
-function recordsStage2(ste: Ste): boolean {
-  return ((ste.words[2] ?? 0n) & (1n << 58n)) !== 0n;
 }

@@ -6,118 +6,17 @@
  * descriptor lies at an IPA the caller says which physical addresses that may be (stage2.ts).
  */
 import { field, flag, ones } from './bits.ts';
-import type { Cd } from './cd.ts';
+import { groupLeaves } from './contiguous-group.ts';
+import { corrected, hierarchical, sizeRules, swap, tighten } from './descriptors.ts';
 import type { Features } from './features.ts';
-import { blockAllowed, contiguousMembers, type Granule, leafRule, levelShift, type Start, stride } from './geometry.ts';
+import { blockAllowed, contiguousMembers, leafRule, levelShift, stride } from './geometry.ts';
 import { type Horizon, type Part, type Survival, survives, type TlbEntry, usableUntil } from './invalidations.ts';
 import { FOREVER, type Held, type Memory } from './memory.ts';
+import type { Regime } from './regime.ts';
 import type { RuleId } from './rules/ids.ts';
 import type { State } from './state.ts';
 import { seenWhileEnabled } from './structures.ts';
-
-/** Restrictions that Table descriptors on the path put on the leaf (D8.4). */
-export interface TableLimits {
-  readonly noUnprivileged: boolean;
-  readonly noWrite: boolean;
-  readonly uxn: boolean;
-  readonly pxn: boolean;
-  /** How many Table descriptors set APTable. */
-  readonly apTables: number;
-  /** APTable was set, but CD.HAD takes its meaning away. */
-  readonly disabled: boolean;
-}
-
-/** A translation context that may have filled the TLB: a CD and when it could be used for walks. */
-export interface Root {
-  readonly cd: Cd;
-  /** Tag of its entries; 0 where stage 2 is not implemented. */
-  readonly vmid: number;
-  /** Stage 2 translates its table addresses and output. */
-  readonly nested: boolean;
-  readonly since: number;
-  readonly until: number;
-  /** The CD that the lookup itself uses, so that it may walk afresh. */
-  readonly own: boolean;
-}
-
-/** The tables of one stage, and how to walk them. */
-export interface Regime {
-  readonly stage: 1 | 2;
-  readonly granule: Granule;
-  readonly start: Start;
-  /** Address of the start table, aligned. */
-  readonly table: bigint;
-  readonly outputBits: number;
-  readonly endi: boolean;
-  readonly affd: boolean;
-  /** Table descriptors carry no permissions: stage 2, or CD.HAD. */
-  readonly hierarchyOff: boolean;
-  readonly vmid: number;
-  readonly asid: number;
-  /** A stage 1 over a stage 2. */
-  readonly nested: boolean;
-  readonly since: number;
-  readonly until: number;
-  readonly own: boolean;
-  readonly rules: readonly RuleId[];
-}
-
-export interface Leaf {
-  readonly kind: 'leaf';
-  readonly descriptor: bigint;
-  readonly level: number;
-  /** log2 of the bytes it maps. */
-  readonly log2Bytes: number;
-  readonly outputAddress: bigint;
-  readonly limits: TableLimits;
-  /** A walk that goes on from a cached Table descriptor reads it now; else only a TLB entry can hold it. */
-  readonly readable: boolean;
-  readonly stale: boolean;
-  readonly entry: TlbEntry;
-  /** Between these its descriptors could be read; `until` FOREVER: they can be now. */
-  readonly since: number;
-  readonly until: number;
-  /** Stage 2 translations it rests on that cannot be used any more. */
-  readonly parts: readonly Part[];
-  /** It may still be in the TLB, or be read; always true of stage 1. */
-  readonly alive: boolean;
-  /** It is what a neighbour's Contiguous bit makes of this address; then whether F_TLB_CONFLICT may come of it (D8.7.1.1). */
-  readonly group: 'none' | 'consistent' | 'conflicting';
-  readonly rules: readonly RuleId[];
-}
-
-export interface WalkFault {
-  readonly kind: 'fault';
-  readonly event: 'F_TRANSLATION' | 'F_ADDR_SIZE' | 'F_ACCESS' | 'F_PERMISSION' | 'F_WALK_EABT';
-  readonly fetchAddress?: bigint;
-  /** The descriptor that a fault stopped at, for what else was wrong with the access. */
-  readonly leaf?: { readonly descriptor: bigint; readonly limits: TableLimits };
-  /** It is a fault of stage 2, translating this IPA for that purpose. */
-  readonly stage2?: { readonly cause: Purpose; readonly ipa: bigint };
-  readonly stale: boolean;
-  readonly unpredictable?: boolean;
-  readonly rules: readonly RuleId[];
-}
-
-/** What a stage 2 translation is for: CLASS of its faults (7.3). */
-export type Purpose = 'CD' | 'TT' | 'IN';
-
-/** Where stage 2 may put an IPA. */
-export interface Place {
-  readonly address: bigint;
-  readonly since: number;
-  /** log2 of the bytes that stage 2 maps there as one. */
-  readonly log2Bytes: number;
-  /** Not usable any more by itself: what it rests on. */
-  readonly part: Part | undefined;
-  readonly stale: boolean;
-  readonly rules: readonly RuleId[];
-}
-
-export interface Located {
-  readonly places: readonly Place[];
-  readonly faults: readonly WalkFault[];
-}
+import { type Leaf, type Located, NO_LIMITS, type Place, type TableLimits, type WalkFault } from './walk-results.ts';
 
 export interface WalkOptions {
   /** Only global leaves count: entries of another ASID. */
@@ -129,18 +28,6 @@ export interface WalkOptions {
   /** Report leaves too that are in no cache any more: something made of them may be. */
   readonly dead?: boolean;
 }
-
-const VA_BITS = 64n;
-/** Without BBM level 1 a lookup may then give what no entry says (D8.7.1.1). */
-const MIXED = 'a Contiguous bit that differs within its group';
-export const NO_LIMITS: TableLimits = {
-  noUnprivileged: false,
-  noWrite: false,
-  uxn: false,
-  pxn: false,
-  apTables: 0,
-  disabled: false,
-};
 
 interface Step extends WalkOptions {
   readonly regime: Regime;
@@ -277,7 +164,16 @@ export class Walker {
       const descriptor = this.#order(step, held.value);
       const now = held.to === FOREVER;
       const rules =
-        now && history.length > 1 ? [...reading.rules, ...this.#corrected(step, history, descriptor)] : reading.rules;
+        now && history.length > 1
+          ? [
+              ...reading.rules,
+              ...corrected(
+                this.#memory,
+                history.filter((held) => held.to !== FOREVER).map((held) => this.#order(step, held.value)),
+                descriptor,
+              ),
+            ]
+          : reading.rules;
       const value: Reading = {
         ...reading,
         until: Math.min(reading.until, held.to),
@@ -395,7 +291,8 @@ export class Walker {
     const rules: RuleId[] = [leafRule(regime.granule, level), 'WALK-100'];
     if (level < 3 && field(descriptor, shift - 1, 17) !== 0n) rules.push('WALK-101');
     if (regime.granule === 14 && level === 3 && field(descriptor, 13, 12) !== 0n) rules.push('WALK-102');
-    if ((base & ~ones(regime.outputBits)) !== 0n) return fault('F_ADDR_SIZE', ...this.#sizeRules(step, descriptor));
+    if ((base & ~ones(regime.outputBits)) !== 0n)
+      return fault('F_ADDR_SIZE', ...sizeRules(step.regime, descriptor, this.#features));
     const faults = this.#reservedHigh(step, descriptor, fault);
     if (stage1 && regime.outputBits >= 48) rules.push('WALK-028');
     if (field(descriptor, 49, 48) !== 0n) rules.push('WALK-107');
@@ -450,14 +347,6 @@ export class Walker {
     ];
   }
 
-  #sizeRules(step: Step, descriptor: bigint): RuleId[] {
-    if (step.regime.stage === 2) return ['WALK-029'];
-    const size: RuleId[] = ['WALK-025'];
-    if (step.regime.outputBits < this.#features.oas) size.push('WALK-027');
-    if (!flag(descriptor, 10)) size.push('EVT-196');
-    return size;
-  }
-
   /** What the Contiguous bit of a leaf adds: its group may not fit into the input range (D8.7.1.3). */
   #groupRules(step: Step, level: number, indexBits: number, base: bigint, rules: RuleId[], fault: Raise): WalkFault[] {
     const { regime } = step;
@@ -469,60 +358,29 @@ export class Walker {
     return fault('F_TRANSLATION', 'WALK-121').map((raised) => ({ ...raised, unpredictable: true }));
   }
 
-  /** What a Contiguous neighbour in the same group may make of this address, where it differs from its own entry (D8.7.1). */
+  /** Leaves that Contiguous neighbours in the same group may make of this address (D8.7.1). */
   #neighbours(step: Step, reading: Reading, history: readonly Held[], indexBits: number): (Leaf | WalkFault)[] {
-    const { granule } = step.regime;
-    const members = contiguousMembers(granule, reading.level);
-    if (members === undefined || step.horizonSince !== undefined) return [];
-    const shift = BigInt(levelShift(granule, reading.level));
-    const index = Number((reading.address >> 3n) % BigInt(members));
-    const group = reading.address - BigInt(index * 8);
-    const touched = this.#memory.touched(group, members);
-    const own = history.at(-1);
-    const current = own === undefined ? 0n : this.#order(step, own.value);
-    if (reading.level < 3 && (current & 3n) === 3n) return [];
-    const result: (Leaf | WalkFault)[] = [];
-    const valid = (descriptor: bigint): boolean =>
-      (descriptor & 3n) === (reading.level === 3 ? 3n : 1n) &&
-      (reading.level === 3 || blockAllowed(granule, reading.level));
-    const unmarked = valid(current) && !flag(current, 52);
-    for (const member of touched) {
-      const address = group + BigInt(member * 8);
-      for (const held of member === index ? history : this.#memory.held(address, reading.since)) {
-        const descriptor = this.#order(step, held.value);
-        if (!valid(descriptor) || !this.#seen(held, reading.since)) continue;
-        if (!flag(descriptor, 52)) {
-          if (flag(current, 52) && valid(current) && this.#features.bbml === 0) this.unknown = MIXED;
-          continue;
-        }
-        const same = descriptor + (BigInt(index - member) << shift);
-        if (same === current && (member !== index || aligned(descriptor, member, members, shift))) continue;
-        if (!aligned(descriptor, member, members, shift)) {
-          this.unknown = 'a Contiguous group whose output is not aligned';
-          continue;
-        }
-        if (member === index) continue;
-        if (unmarked && this.#features.bbml === 0) this.unknown = MIXED;
-        const value: Reading = {
-          ...reading,
-          until: Math.min(reading.until, held.to),
-          since: Math.max(reading.since, held.from),
-          stale: true,
-          readable: false,
-          faults: false,
-          rules: [
-            ...(valid(current) ? (['WALK-120'] as const) : (['WALK-122'] as const)),
-            'WALK-117',
-            'CACHE-079',
-            ...reading.rules,
-          ],
-        };
-        const conflicts = unmarked && this.#features.bbml < 2;
-        const kind: Leaf['group'] = conflicts ? 'conflicting' : 'consistent';
-        result.push(...this.#leaf(step, value, same, indexBits, () => [], kind));
-      }
-    }
-    return distinctLeaves(result);
+    if (step.horizonSince !== undefined) return [];
+    const { address, level, since } = reading;
+    const found = groupLeaves(this.#memory, this.#features, history, {
+      ...{ granule: step.regime.granule, level, address, since },
+      ...{ order: (value) => this.#order(step, value), seen: (held) => this.#seen(held, since) },
+    });
+    if (found === undefined) return [];
+    this.unknown = found.unknown ?? this.unknown;
+    const leaves = found.leaves.flatMap(({ descriptor, held, rules, group }) => {
+      const value: Reading = {
+        ...reading,
+        until: Math.min(reading.until, held.to),
+        since: Math.max(since, held.from),
+        stale: true,
+        readable: false,
+        faults: false,
+        rules: [...rules, ...reading.rules],
+      };
+      return this.#leaf(step, value, descriptor, indexBits, () => [], group);
+    });
+    return distinctLeaves(leaves);
   }
 
   #entry(step: Step, of: { table: boolean; global: boolean; level: number; contiguous?: boolean }): TlbEntry {
@@ -550,26 +408,9 @@ export class Walker {
     const horizon: Horizon = { time: step.horizonSince, rules: [], spared: [] };
     return { alive: until >= step.horizonSince && parts.length === 0, horizon };
   }
-
-  /** A descriptor that faulted before was not remembered: its correction counts at once. */
-  #corrected(step: Step, history: readonly Held[], descriptor: bigint): RuleId[] {
-    const rules: RuleId[] = [];
-    const before = history.filter((held) => held.to !== FOREVER).map((held) => this.#order(step, held.value));
-    if (flag(descriptor, 0) && before.some((old) => !flag(old, 0))) rules.push('CACHE-063', 'CACHE-058');
-    if (flag(descriptor, 10) && before.some((old) => flag(old, 0) && !flag(old, 10))) rules.push('CACHE-064');
-    const aborts = (value: bigint): boolean =>
-      (value & 3n) === 3n && this.#memory.backing(field(value, 47, 12) << 12n) === 'hole';
-    if (!aborts(descriptor) && before.some(aborts)) rules.push('CACHE-059');
-    return rules;
-  }
 }
 
 type Raise = (event: WalkFault['event'], ...rules: RuleId[]) => WalkFault[];
-
-/** Whether the group that a Contiguous member belongs to has an output range aligned to its size. */
-function aligned(descriptor: bigint, member: number, members: number, shift: bigint): boolean {
-  return Number(field(descriptor, 47, Number(shift)) % BigInt(members)) === member;
-}
 
 function distinctLeaves(hits: readonly (Leaf | WalkFault)[]): (Leaf | WalkFault)[] {
   const seen = new Set<string>();
@@ -584,27 +425,4 @@ function distinctLeaves(hits: readonly (Leaf | WalkFault)[]): (Leaf | WalkFault)
 /** The VA as TLB entries know it: bits [63:56] are copies of VA[55] when the half ignores them. */
 export function canonical(va: bigint): bigint {
   return flag(va, 55) ? va | (ones(8) << 56n) : va & ones(56);
-}
-
-function tighten(limits: TableLimits, descriptor: bigint): TableLimits {
-  return {
-    noUnprivileged: limits.noUnprivileged || flag(descriptor, 61),
-    noWrite: limits.noWrite || flag(descriptor, 62),
-    uxn: limits.uxn || flag(descriptor, 60),
-    pxn: limits.pxn || flag(descriptor, 59),
-    apTables: limits.apTables + (field(descriptor, 62, 61) === 0n ? 0 : 1),
-    disabled: false,
-  };
-}
-
-/** A big-endian table's descriptor (CD.ENDI, STE.S2ENDI). */
-function swap(value: bigint): bigint {
-  let result = 0n;
-  for (let i = 0n; i < VA_BITS; i += 8n) result |= ((value >> i) & 0xffn) << (VA_BITS - 8n - i);
-  return result;
-}
-
-function hierarchical(descriptor: bigint, disabled: boolean, rules: RuleId[]): RuleId[] {
-  if (field(descriptor, 62, 59) === 0n) return rules;
-  return disabled ? [...rules, 'PERM-052'] : rules;
 }
