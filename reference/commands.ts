@@ -200,6 +200,13 @@ function byAddress(
   const tg = f.ril ? small(word1, 11, 10) : 0;
   const top = field(address, 63, 48);
   if (!byIpa) rules.push('CMD-020');
+  const hint = small(word1, 9, 8);
+  const num = small(word0, 16, 12);
+  const scale = small(word0, 24, 20);
+  const reserved = tg === 2 && hint === 1 && !f.ds;
+  // CERROR_ILL comes before anything that would have the command ignored (4.1.3).
+  if (tg !== 0 && num === 0 && scale === 0 && hint === 0) return illegal('TLBI-113');
+  if (tg !== 0 && num === 0 && scale === 0 && reserved) return illegal('TLBI-114');
   // Out of range: no entry needs to go, whatever an implementation makes of it.
   if (byIpa && address >> BigInt(ias(f)) !== 0n) return [{ effect: NONE, rules: ['TLBI-056'] }];
   if (!byIpa && top !== 0n && top !== 0xffffn) return [{ effect: NONE, rules: ['TLBI-055'] }];
@@ -207,12 +214,6 @@ function byAddress(
     return tlb(word0, f, { ...target, leaf, range: { first: address, last: address + PAGE_BYTES - 1n }, rules });
   }
   const granule = ([undefined, 12, 14, 16] as const)[tg];
-  const hint = small(word1, 9, 8);
-  const num = small(word0, 16, 12);
-  const scale = small(word0, 24, 20);
-  if (num === 0 && scale === 0 && hint === 0) return illegal('TLBI-113');
-  const reserved = tg === 2 && hint === 1 && !f.ds;
-  if (num === 0 && scale === 0 && reserved) return illegal('TLBI-114');
   const ttl = reserved ? 0 : hint;
   const misaligned = misalignedRule(tg, ttl, address);
   if (misaligned !== undefined) return [{ effect: NONE, rules: [misaligned] }];

@@ -58,7 +58,9 @@ export function missingInvalidation(question: Question): string | undefined {
 function tlbNames(question: Question): string {
   const owners = changesBehind(question).map(({ address }) => whatIsAt(address));
   const stage2 = owners.some((place) => place?.kind === 'descriptor' && 'vm' in place.owner);
-  return stage2 ? 'CMD_TLBI_S2_IPA or CMD_TLBI_S12_VMALL' : 'CMD_TLBI_NH_VA or a wider one';
+  // S2_IPA leaves what was combined with stage 1 (4.4.3.1).
+  if (stage2) return 'CMD_TLBI_S12_VMALL, or CMD_TLBI_S2_IPA, CMD_SYNC and CMD_TLBI_NH_ALL';
+  return 'CMD_TLBI_NH_VA or a wider one';
 }
 
 type Scope = ConfigScope | TlbScope;

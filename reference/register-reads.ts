@@ -157,7 +157,7 @@ export function readWord(state: State, context: Context, offset: number): readon
       const stored = 2 ** (qs(CMDQ_BASE, f.cmdqs) + 1) - 1;
       return [
         masked(
-          plain(state, offset, ['REG-395']),
+          kept(plain(state, offset, ['REG-395']), CMDQ_BASE),
           ~(INDEX_BITS & ~stored),
           state.word(offset) & INDEX_BITS & ~stored ? 'REG-316' : undefined,
         ),

@@ -48,6 +48,9 @@ import {
 } from './state.ts';
 
 /** A write of the word at `offset`. */
+/** CMDQ_CONS.ERR. */
+const ERR_BITS = 0x7f00_0000;
+
 export function writeWord(state: State, context: Context, offset: number, value: number): WriteResult {
   const { features: f } = context;
   const unsigned = value >>> 0;
@@ -93,8 +96,11 @@ export function writeWord(state: State, context: Context, offset: number, value:
           ...(wider !== 0 ? (['REG-329'] as const) : []),
           ...(unsigned >>> 24 !== 0 ? (['REG-322'] as const) : []),
         ];
-        s.set(CMDQ_CONS, unsigned & INDEX_BITS, ['REG-296', ...extra]);
-        s.change(CMDQ_CONS, { unknown: 0x7f00_0000 }); // ERR may take the written value or keep its own
+        // ERR may take the written value or keep its own.
+        const err = s.word(CMDQ_CONS) & ERR_BITS;
+        const unknown = (s.unknown(CMDQ_CONS) | (err ^ unsigned)) & ERR_BITS;
+        s.set(CMDQ_CONS, (unsigned & INDEX_BITS) | err, ['REG-296', ...extra]);
+        s.change(CMDQ_CONS, { unknown });
         s.change(CMDQ_CONS, { reserved: (s.reserved(CMDQ_CONS) | (unsigned & 0x80f0_0000)) >>> 0 });
       });
     case EVENTQ_BASE:

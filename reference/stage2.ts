@@ -115,6 +115,8 @@ export class Stage2 {
         raised.push(because({ kind: 'fault', event: 'F_PERMISSION', stale: leaf.stale, rules }, cause, ipa));
         continue;
       }
+      if (leaf.config.ptw && leaf.alive && isReserved(leaf))
+        raised.push(because(reservedType(leaf, cause), cause, ipa));
       const device = isDevice(leaf);
       const more: RuleId[] = device && !leaf.config.ptw && !this.#f.ptwnnc ? ['STE-241'] : [];
       if (leaf.config.ptw && !device) more.push('STE-240');
@@ -181,6 +183,9 @@ function remembered(other: Stage2Root, own: Stage2Config | undefined): RuleId[] 
   return rules;
 }
 
+/** AttrIndx, SH and nG of a stage 1 leaf; MemAttr and SH of a stage 2 one. */
+const UNCHANGED = { VA: 0xb1cn, IPA: 0x33cn } as const;
+
 /** Why TLB entries for one address may be detected as a conflict (3.20.1, 3.21.1); undefined: they agree. */
 export function conflictOf(leaves: readonly Leaf[], f: Features): RuleId | undefined {
   // A Block with nT is not cached so that it could conflict at BBML 1 (3.21.1.2).
@@ -188,7 +193,7 @@ export function conflictOf(leaves: readonly Leaf[], f: Features): RuleId | undef
     (leaf) => leaf.group !== 'consistent' && !(leaf.level < 3 && f.bbml === 1 && flag(leaf.descriptor, 16)),
   );
   // Output address, memory type, shareability and nG may change only through break-before-make (3.21.1.1).
-  const outputs = new Set(cached.map((leaf) => `${leaf.outputAddress}:${leaf.descriptor & 0xb1cn}`));
+  const outputs = new Set(cached.map((leaf) => `${leaf.outputAddress}:${leaf.descriptor & UNCHANGED[leaf.entry.by]}`));
   const sizes = new Set(cached.map((leaf) => leaf.log2Bytes));
   if (outputs.size > 1) return 'CACHE-072';
   return sizes.size > 1 && f.bbml < 2 ? 'CACHE-077' : undefined;
@@ -251,6 +256,20 @@ function regimeOf(root: Stage2Root): Regime {
 function isDevice(leaf: Stage2Leaf): boolean {
   if (leaf.config.fwb) return !flag(leaf.descriptor, 4);
   return field(leaf.descriptor, 5, 4) === 0n;
+}
+
+/** Whether MemAttr is Reserved: CONSTRAINED UNPREDICTABLE, so it may be taken for a Device type (D8.6.5, D8.6.6). */
+function isReserved(leaf: Stage2Leaf): boolean {
+  const memAttr = field(leaf.descriptor, 5, 2);
+  if (leaf.config.fwb) return (memAttr & 0b0100n) !== 0n && (memAttr & 0b0011n) === 0n;
+  return memAttr !== 0n && (memAttr & 0b0011n) === 0n;
+}
+
+/** What becomes of the SMMU's own read under S2PTW when a Reserved MemAttr is taken for a Device type. */
+function reservedType(leaf: Stage2Leaf, cause: Purpose): WalkFault {
+  const tt = cause === 'TT';
+  const rules: RuleId[] = [tt ? 'STE-238' : 'STE-239', ...(tt ? (['EVT-156', 'EVT-160'] as const) : []), ...leaf.rules];
+  return { kind: 'fault', event: 'F_PERMISSION', stale: leaf.stale, unpredictable: true, rules };
 }
 
 /** Whether stage 2 lets a device's access through (13.4, DDI 0487 D8.4); privilege counts only for execution, with XNX. */

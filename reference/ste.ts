@@ -1,7 +1,7 @@
 /**
  * The STE (5.2): its fields, and its legality (5.2.2) for a Non-secure stream. Its stage 2 part is in ste-stage2.ts.
  */
-import { field, flag, small } from './bits.ts';
+import { field, flag, ones, small } from './bits.ts';
 import type { Features } from './features.ts';
 import type { RuleId } from './rules/ids.ts';
 import { ias, judgeStage2, type Stage2Config } from './ste-stage2.ts';
@@ -151,17 +151,49 @@ function withoutSubstream(ste: Ste, f: Features): RuleId[] {
 
 /** Whether bits are set that the architecture, or the version implemented, gives no meaning (chapter 5, 5.2.2). */
 export function steReservedBits(ste: Ste, f: Features): RuleId | undefined {
-  const [w0 = 0n, w1 = 0n, , w3 = 0n, , , , w7 = 0n] = ste.words;
-  if (field(w0, 58, 56) !== 0n || field(w1, 43, 41) !== 0n || field(w3, 60, 56) !== 0n) return 'STRTAB-057';
+  if (ste.words.some((word, at) => (word & (RESERVED[at] ?? 0n)) !== 0n)) return 'STRTAB-057';
   if (ste.config < 0b100) return undefined;
+  const [, w1 = 0n, , w3 = 0n] = ste.words;
+  // S2TTB[55:52] have a meaning with 56-bit addresses only.
+  if ((ste.config & 2) !== 0 && !f.d128 && field(w3, 55, 52) !== 0n) return 'STRTAB-057';
   const optional =
-    flag(w1, 24) ||
     (flag(w1, 25) && f.minor < 2 && !f.fwb) ||
-    (flag(w1, 26) && !f.mpam) ||
-    field(ste.words[2] ?? 0n, 63, 59) !== 0n ||
-    w7 !== 0n;
+    (!f.mpam && ste.words.some((word, at) => (word & (MPAM[at] ?? 0n)) !== 0n)) ||
+    ste.words.some((word, at) => (word & (OPTIONAL[at] ?? 0n)) !== 0n);
   return optional ? 'STE-311' : undefined;
 }
+
+const span = (high: number, low: number = high): bigint => ones(high - low + 1) << BigInt(low);
+
+/** Bits of each 64-bit word that no field of 5.2 covers. */
+const RESERVED: readonly bigint[] = [
+  span(58, 56),
+  span(43, 41),
+  0n,
+  span(60, 56) | span(63),
+  span(45, 40),
+  span(63, 56),
+  span(3) | span(60, 56) | span(63),
+  0n,
+];
+
+/** Fields of MPAM: S1MPAM; PARTID; PMG, MPAM_NS and VMSPtr. */
+const MPAM: readonly bigint[] = [0n, span(26), 0n, 0n, span(31, 16), span(8, 0) | span(55, 12), 0n, 0n];
+
+/**
+ * Fields of features that only later versions specify, or that the reference does not know to be there: S2HWU, DRE, DCP and S1PIE;
+ * S2HAFT, S2PIE, S2POE and DPT_VMATCH; S2SL0_2, S2DS and S2SKL; MECID; AssuredOnly and TL; S2POI.
+ */
+const OPTIONAL: readonly bigint[] = [
+  0n,
+  span(12, 8) | span(17) | span(24),
+  span(63, 59),
+  span(3, 2) | span(62, 61),
+  span(63, 48),
+  span(11, 9),
+  0n,
+  ones(64),
+];
 
 /** Fields set to something although this configuration ignores them, by the rule that says so. */
 function bypassIgnores(ste: Ste, f: Features): RuleId[] {

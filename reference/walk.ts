@@ -145,7 +145,8 @@ export class Walker {
     const { address } = reading;
     const backing = this.#memory.backing(address);
     if (backing === 'elsewhere') {
-      this.unknown = 'a translation table outside RAM';
+      // What others, or a structure half written, might have walked there is not taken to be a translation.
+      if (step.regime.own) this.unknown = 'a translation table outside RAM';
       return [];
     }
     if (backing === 'hole') {
@@ -291,15 +292,17 @@ export class Walker {
     const rules: RuleId[] = [leafRule(regime.granule, level), 'WALK-100'];
     if (level < 3 && field(descriptor, shift - 1, 17) !== 0n) rules.push('WALK-101');
     if (regime.granule === 14 && level === 3 && field(descriptor, 13, 12) !== 0n) rules.push('WALK-102');
-    if ((base & ~ones(regime.outputBits)) !== 0n)
-      return fault('F_ADDR_SIZE', ...sizeRules(step.regime, descriptor, this.#features));
+    // What may be reported in place of anything below comes with it.
     const faults = this.#reservedHigh(step, descriptor, fault);
+    if (flag(descriptor, 52)) faults.push(...this.#groupRules(step, level, indexBits, base, rules, fault));
+    if ((base & ~ones(regime.outputBits)) !== 0n)
+      return [...faults, ...fault('F_ADDR_SIZE', ...sizeRules(step.regime, descriptor, this.#features))];
     if (stage1 && regime.outputBits >= 48) rules.push('WALK-028');
     if (field(descriptor, 49, 48) !== 0n) rules.push('WALK-107');
     const accessed = flag(descriptor, 10);
     if (!accessed && !regime.affd) {
       const both: RuleId[] = level < 3 ? ['HTTU-008'] : [];
-      return fault('F_ACCESS', stage1 ? 'HTTU-001' : 'STE-234', ...both);
+      return [...faults, ...fault('F_ACCESS', stage1 ? 'HTTU-001' : 'STE-234', ...both)];
     }
     if (!accessed)
       rules.push(stage1 ? 'HTTU-002' : 'STE-235', ...(reading.until === FOREVER ? [] : (['CACHE-065'] as const)));
@@ -309,7 +312,6 @@ export class Walker {
     if (stage1 && (flag(descriptor, 5) || flag(descriptor, 63))) rules.push('SEC-037');
     if (level < 3 && flag(descriptor, 16) && this.#features.bbml >= 1) rules.push('WALK-114');
     if (step.globalOnly === true && !global) return [];
-    if (flag(descriptor, 52)) faults.push(...this.#groupRules(step, level, indexBits, base, rules, fault));
     const contiguous = flag(descriptor, 52) && contiguousMembers(regime.granule, level) !== undefined;
     if (contiguous && group === 'none') rules.push('WALK-116');
     const entry = this.#entry(step, { table: false, global, level, contiguous });

@@ -22,7 +22,8 @@ const S2HA = bits(184);
 const S2S = bits(185);
 const S2R = bits(186);
 const S2FWB = bits(89);
-const S2TTB = addressField(247, 196);
+/** Bits [247:244] are RES0 without 56-bit addresses. */
+const S2TTB = addressField(243, 196);
 
 /** Start level by granule (as `Granule.tg`) and S2SL0; -1 is Reserved. */
 const START_LEVELS: Readonly<Record<number, readonly number[]>> = {
