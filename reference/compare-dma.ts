@@ -8,11 +8,11 @@ import type { Accepted, Comparison } from './comparison.ts';
 import type { Features } from './features.ts';
 import { inWords } from './in-words.ts';
 import { agrees, type Content, type Memory, wordsOf } from './memory.ts';
-import type { Transaction, TransactionOutcome } from './outcomes.ts';
+import type { Transaction, TransactionOutcome, TransactionOutcomes } from './outcomes.ts';
 import type { Environment } from './environment.ts';
 import type { RuleId } from './rules/ids.ts';
 import type { State } from './state.ts';
-import { transactionOutcomes } from './transaction.ts';
+import { transactionKey, transactionOutcomes } from './transaction.ts';
 import type { Difference } from './verdict.ts';
 
 /** Rules by which a TLB invalidation leaves an entry alone, and by which a configuration one does. */
@@ -62,9 +62,15 @@ export class DmaComparison {
     let unknown: string | undefined;
     const write = action.op === 'dma-write';
     const transaction = transactionOf(action);
+    const known = new Map<string, { result: TransactionOutcomes; mattered?: boolean }>();
     for (const state of states) {
-      const result = transactionOutcomes(transaction, state, this.#memory, this.#f, env.now);
-      if (this.#isNews(result.forgotten) && this.#mattered(state, env, action, result.outcomes))
+      const key = transactionKey(state);
+      const judged = known.get(key) ?? {
+        result: transactionOutcomes(transaction, state, this.#memory, this.#f, env.now),
+      };
+      known.set(key, judged);
+      const { result } = judged;
+      if (this.#isNews(result.forgotten) && (judged.mattered ??= this.#mattered(state, env, action, result.outcomes)))
         forgotten.push(...result.forgotten);
       unknown ??= result.unknown;
       for (const outcome of result.outcomes) {
