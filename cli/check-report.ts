@@ -11,6 +11,7 @@ import { seedText } from '../fuzz/finds.ts';
 import type { KeptResult } from './kept.ts';
 import { VERSION } from './package-info.ts';
 import { MAIN_SUITE, OTHERS_SHARE } from './suites.ts';
+import { choiceProfile, profileText } from './profile.ts';
 import { alarm, count, duration, ink, percent, plural, shellWord, table } from './text.ts';
 
 /** Longer observations are cut; replaying shows the whole. */
@@ -27,6 +28,15 @@ export interface ReportedViolation extends CountedFind {
   /** Steps of it as it was found, when it was shrunk. */
   readonly stepsBefore?: number;
   /** The command line that shows it. */
+  readonly replay: string;
+}
+
+export interface ReportedLint {
+  /** What may come of such a DMA. */
+  readonly kind: string;
+  readonly count: number;
+  /** The example: where it is, what changed, what is missing. */
+  readonly lines: readonly string[];
   readonly replay: string;
 }
 
@@ -55,6 +65,8 @@ export interface CheckReport {
   readonly lostRanges: number;
   readonly interrupted: boolean;
   readonly violations: readonly ReportedViolation[];
+  /** An example of each of the most frequent kinds of lint. */
+  readonly lints: readonly ReportedLint[];
   readonly tookMs: number;
 }
 
@@ -100,6 +112,7 @@ export function checkDocument(report: CheckReport): unknown {
     determinacy: dmas === 0 ? 1 : determinateDmas / dmas,
     undetermined,
     passes,
+    profile: choiceProfile(statistics),
     rules: { reached, observable: inScope },
     lints,
     traces: statistics.traces,
@@ -118,7 +131,13 @@ export function checkDocument(report: CheckReport): unknown {
 
 /** The report for people; each violation ends it with its seed, file and replay command. */
 export function checkText(report: CheckReport): string {
-  const parts = [suitesText(report), totalsText(report), ...report.violations.map(violationText)];
+  const parts = [
+    suitesText(report),
+    totalsText(report),
+    profileText(choiceProfile(report.statistics)),
+    lintsText(report.lints),
+    ...report.violations.map(violationText),
+  ].filter((part) => part !== '');
   return parts.join('\n\n');
 }
 
@@ -217,6 +236,14 @@ function totalsText(report: CheckReport): string {
     lines.push(ink('red', `${plural(report.lostRanges, 'range')} of scenarios lost: see above.`));
   if (report.interrupted) lines.push(ink('yellow', 'Interrupted: this is what was done until then.'));
   return lines.join('\n');
+}
+
+function lintsText(lints: readonly ReportedLint[]): string {
+  return lints
+    .map(({ kind, count: times, lines, replay }) =>
+      [ink('yellow', `LINT (${plural(times, 'DMA')}): ${cut(kind)}`), ...lines, `  replay  ${replay}`].join('\n'),
+    )
+    .join('\n\n');
 }
 
 function outcomesText(share: (part: number, what: string) => string, outcomes: Statistics['outcomes']): string {

@@ -19,6 +19,18 @@ const checkDocument = z.strictObject({
   determinacy: z.number().min(0).max(1),
   undetermined: whole,
   passes: z.strictObject({ forced: whole, stale: whole, unpred: whole, impdef: whole }),
+  profile: z.strictObject({
+    passes: z.strictObject({ forced: whole, stale: whole, unpred: whole, impdef: whole }),
+    choices: z.array(
+      z.strictObject({
+        rule: z.string(),
+        section: z.string(),
+        title: z.string(),
+        kind: z.enum(['MUST', 'UNPRED', 'IMPDEF']),
+        chosen: z.record(z.string(), whole),
+      }),
+    ),
+  }),
   rules: z.strictObject({ reached: whole, observable: whole }),
   lints: whole,
   traces: z.string().regex(/^[0-9a-f]{64}$/),

@@ -4,12 +4,14 @@
  */
 import { Command, Option } from 'commander';
 import { dropFind, seedText, storeFind } from '../fuzz/finds.ts';
-import { mergeStatistics, noStatistics, scenarioAt, signatureOf } from '../properties/campaign.ts';
+import { judge } from '../reference/judge.ts';
+import { lintKind, mergeStatistics, noStatistics, scenarioAt, signatureOf } from '../properties/campaign.ts';
 import type { CountedFind, Statistics } from '../properties/campaign.ts';
 import { buildsOf } from '../properties/arbitraries/profile.ts';
 import type { Property } from '../properties/property.ts';
 import { DEFAULT_SUITE, SUITE_NAMES } from '../properties/suites.ts';
 import { formatScenario, parseScenario } from '../scenario/json.ts';
+import { lower } from '../scenario/lower.ts';
 import { printStep } from '../scenario/print.ts';
 import type { Profile } from '../scenario/features.ts';
 import type { Scenario } from '../scenario/steps.ts';
@@ -18,7 +20,7 @@ import { SubjectError } from '../subjects/errors.ts';
 import { openSubject } from '../subjects/open.ts';
 import type { Subject } from '../subjects/subject.ts';
 import { checkDocument, checkText, rulesReached } from './check-report.ts';
-import type { CheckReport, ReportedViolation, SuiteLine } from './check-report.ts';
+import type { CheckReport, ReportedLint, ReportedViolation, SuiteLine } from './check-report.ts';
 import { EXIT, nowDoing, oneLine, worse } from './exit.ts';
 import type { ExitStatus } from './exit.ts';
 import { readScenario, replayKept } from './kept.ts';
@@ -40,11 +42,15 @@ import { Progress } from './progress.ts';
 import { replayLine } from './replay.ts';
 import { shrinkFind } from './shrink-finds.ts';
 import type { Shrunk } from './shrink-finds.ts';
-import { runsOf, ranges, suiteNamed, suitesToRun } from './suites.ts';
+import { MAIN_SUITE, runsOf, ranges, suiteNamed, suitesToRun } from './suites.ts';
 import { plural } from './text.ts';
+import { lintLines } from './verdict-text.ts';
 import type { KeptFind, RangeTask } from './worker.ts';
 
 const RUNS_DEFAULT = 20_000;
+/** Kinds of lint of which an example is shown. */
+const LINTS_SHOWN = 2;
+const LINTS_TRIED = 8;
 /** A subject that stays at one scenario longer hangs. */
 const HANG_MS = 60_000;
 /** So many ranges lost twice: the subject is not worth more. */
@@ -159,6 +165,7 @@ class CheckRun {
       lostRanges: this.#lost,
       interrupted: this.#interrupted,
       violations,
+      lints: await this.#lintExamples(generated),
       tookMs: Math.round(this.#progress.elapsedMs),
     };
   }
@@ -242,6 +249,25 @@ class CheckRun {
     if (first === undefined || file.index < first.index) this.#files.set(signature, file);
     const other = first === undefined || file.index >= first.index ? file : first;
     if (other.fresh && other.path !== this.#files.get(signature)?.path) dropFind(other.path);
+  }
+
+  /** The first scenario with each of the most frequent kinds of lint, judged again with explanations. */
+  async #lintExamples({ lintNotes }: Statistics): Promise<ReportedLint[]> {
+    const judgedOnly = lintNotes.filter(({ property }) => property === MAIN_SUITE);
+    const often = judgedOnly.sort((a, b) => b.count - a.count).slice(0, LINTS_TRIED);
+    const examples: ReportedLint[] = [];
+    for (const { kind, property, seed, index, count } of often) {
+      if (examples.length === LINTS_SHOWN) break;
+      const scenario = scenarioAt(suiteNamed(property), this.#subject, seed, index);
+      const program = lower(scenario);
+      const { lints } = judge(program, await this.#subject.run(program), { explain: true });
+      const lint = lints.find(({ message }) => lintKind(message) === kind);
+      // Where no invalidation would help, software shares what it must not, which is another matter.
+      if (lint?.missing === undefined) continue;
+      const replay = replayLine(seedText({ property, seed, index }), this.#options.subject);
+      examples.push({ kind, count, lines: lintLines(lint, scenario, program), replay });
+    }
+    return examples;
   }
 
   #suiteLine({ name, title }: Property): SuiteLine {

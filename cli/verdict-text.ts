@@ -2,13 +2,14 @@
  * One replayed scenario for people, on at most 40 lines: what is wrong, what was done, why it must be otherwise. Every
  * part is cut to its share of the lines; `--as json` and the file hold everything.
  */
-import type { Permitted, Violation } from '../reference/verdict.ts';
+import type { Lint, Permitted, Violation } from '../reference/verdict.ts';
 import type { Property, PropertyResult, Violated } from '../properties/property.ts';
 import { RULE_IDS } from '../reference/rules/ids.ts';
 import type { RuleId } from '../reference/rules/ids.ts';
 import { isRuleId, ruleRow } from '../reference/rules/registry.ts';
 import { profileKey } from '../scenario/features.ts';
-import { printEventQueue, printObservation, printStep } from '../scenario/print.ts';
+import { whatIsAt } from '../scenario/layout.ts';
+import { hex, printEventQueue, printObservation, printStep } from '../scenario/print.ts';
 import type { Program, Scenario } from '../scenario/steps.ts';
 import type { Trace } from '../scenario/trace.ts';
 import { alarm, count, ink, percent, plural, wrap } from './text.ts';
@@ -129,7 +130,7 @@ function observedByStep(scenario: Scenario, program: Program, trace: Trace): Map
 }
 
 /** The derivation: at a violation the rules of each permitted outcome, else those that each thing seen rests on. */
-function whyLines({ result, property }: Replayed): string[] {
+function whyLines({ result, property, scenario }: Replayed): string[] {
   const { program, verdict } = result.run;
   if (verdict === undefined) return ['Why', cut(`  the law ${property.name}: ${property.title}`)];
   if (verdict.violation !== undefined) return violationWhy(verdict.violation);
@@ -141,7 +142,45 @@ function whyLines({ result, property }: Replayed): string[] {
     lines.push(...wrap(rules.join(' '), COLUMNS_MAX, '    '));
     for (const rule of rules) used.add(rule);
   }
+  for (const lint of verdict.lints) lines.push(...lintLines(lint, scenario, program));
   return [...lines, '', 'Those rules', ...RULE_IDS.filter((id) => used.has(id)).map((id) => ruleLine(id, false))];
+}
+
+/** A DMA whose outcome hung on the caches: what changed, at which step, and what would have settled it. */
+export function lintLines(lint: Lint, scenario: Scenario, program: Program): string[] {
+  const stepText = (action: number): string => {
+    const at = program.stepOf[action];
+    const step = scenario.steps[at ?? -1];
+    return step === undefined ? 'before the first step' : `at step ${at}: ${printStep(step)}`;
+  };
+  const changes = (lint.changes ?? []).map(
+    ({ address, at }) => `  changed ${hex(address)}${placeText(address)} ${stepText(at)}`,
+  );
+  if (changes.length === 0) changes.push('  changed more than one word, or a register');
+  const missing = lint.missing ?? 'nothing would: it may be cached again at once';
+  return [`  lint    ${stepText(lint.action)}: ${lint.message}`, ...changes, `  missing ${missing}`].map(cut);
+}
+
+/** What belongs at an address that steps name by handles. */
+function placeText(address: bigint): string {
+  // Structures are longer than a word.
+  const place = whatIsAt(address) ?? whatIsAt(address & ~63n);
+  switch (place?.kind) {
+    case undefined:
+      return '';
+    case 'ste':
+      return ` (STE of stream ${place.stream})`;
+    case 'cd':
+      return ` (CD ${place.cd})`;
+    case 'l1cd':
+      return ` (level 1 CD descriptor ${place.index})`;
+    case 'command':
+      return ` (command slot ${place.slot})`;
+    case 'descriptor': {
+      const owner = 'cd' in place.owner ? `CD ${place.owner.cd}` : `VM ${place.owner.vm}`;
+      return ` (level ${place.level} descriptor of ${owner}, ${place.granule})`;
+    }
+  }
 }
 
 function violationWhy(violation: Violation): string[] {

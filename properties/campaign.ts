@@ -41,6 +41,15 @@ export interface UndeterminedNote {
   readonly count: number;
 }
 
+export interface LintNote {
+  /** The message without addresses. */
+  readonly kind: string;
+  readonly property: string;
+  readonly seed: Seed;
+  readonly index: number;
+  readonly count: number;
+}
+
 export interface Statistics {
   readonly scenarios: number;
   readonly steps: number;
@@ -66,6 +75,10 @@ export interface Statistics {
   /** Scenarios in which each rule was applied without being decisive. */
   readonly consulted: Readonly<Partial<Record<RuleId, number>>>;
   readonly lints: number;
+  /** How often the subject chose what under which rule: the rule, `|`, the choice in words. */
+  readonly choices: Readonly<Record<string, number>>;
+  /** The first scenario of each suite with each kind of lint. */
+  readonly lintNotes: readonly LintNote[];
   /** Scenarios that showed each cell of each cross (reference/rules/crosses.ts): the cross, `|`, the cell. */
   readonly cells: Readonly<Record<string, number>>;
   /** Fingerprint of all traces (digest.ts): the same for the same seed on every supported Node. */
@@ -146,6 +159,8 @@ export function mergeStatistics(one: Statistics, two: Statistics): Statistics {
     decisive: sum(one.decisive, two.decisive),
     consulted: sum(one.consulted, two.consulted),
     lints: one.lints + two.lints,
+    choices: sum(one.choices, two.choices),
+    lintNotes: mergeCounted(one.lintNotes, two.lintNotes, lintKey),
     cells: sum(one.cells, two.cells),
     traces: addDigests(one.traces, two.traces),
     finds: mergeCounted(one.finds, two.finds, signatureOf),
@@ -155,6 +170,15 @@ export function mergeStatistics(one: Statistics, two: Statistics): Statistics {
 /** The statistics of no scenario at all. */
 export function noStatistics(): Statistics {
   return new Tally().statistics();
+}
+
+function lintKey({ property, kind }: LintNote): string {
+  return `${property} ${kind}`;
+}
+
+/** The message of a lint without addresses. */
+export function lintKind(message: string): string {
+  return message.replace(/ to 0x[0-9a-f]+/g, '');
 }
 
 /** Property, rule and difference: finds with the same signature count as one. */
@@ -203,6 +227,8 @@ class Tally {
   readonly #decisive = new Map<RuleId, number>();
   readonly #consulted = new Map<RuleId, number>();
   readonly #cells = new Map<string, number>();
+  readonly #choices = new Map<string, number>();
+  readonly #lintNotes = new Map<string, LintNote>();
   readonly #reasons = new Map<string, UndeterminedNote>();
   readonly #finds = new Map<string, CountedFind>();
 
@@ -214,7 +240,10 @@ class Tally {
     this.#actions += program.actions.length;
     this.#traces = addDigests(this.#traces, traceDigest(index, trace));
     this.#countOutcomes(program, trace);
-    if (verdict !== undefined) this.#countVerdict(verdict);
+    if (verdict !== undefined) {
+      this.#countVerdict(verdict);
+      this.#noteLints(property, seed, index, verdict.lints);
+    }
     switch (result.kind) {
       case 'ok':
         if (result.vacuous === true) this.#vacuous += 1;
@@ -246,10 +275,20 @@ class Tally {
       decisive: sum(Object.fromEntries(this.#decisive), {}),
       consulted: sum(Object.fromEntries(this.#consulted), {}),
       lints: this.#lints,
+      choices: sum(Object.fromEntries(this.#choices), {}),
+      lintNotes: mergeCounted([...this.#lintNotes.values()], [], lintKey),
       cells: sum(Object.fromEntries(this.#cells), {}),
       traces: this.#traces,
       finds: mergeCounted([...this.#finds.values()], [], signatureOf),
     };
+  }
+
+  #noteLints(property: string, seed: Seed, index: number, lints: readonly Lint[]): void {
+    for (const { message } of lints) {
+      const kind = lintKind(message);
+      const note = this.#lintNotes.get(`${property} ${kind}`) ?? { kind, property, seed, index, count: 0 };
+      this.#lintNotes.set(lintKey(note), { ...note, count: note.count + 1 });
+    }
   }
 
   #countVerdict(verdict: Verdict): void {
@@ -258,6 +297,10 @@ class Tally {
     const lints: readonly Lint[] = verdict.lints;
     this.#lints += lints.length;
     for (const kind of Object.keys(this.#passes) as PassKind[]) this.#passes[kind] += verdict.passes[kind];
+    for (const { rule, chosen } of verdict.choices) {
+      const key = `${rule}|${chosen}`;
+      this.#choices.set(key, (this.#choices.get(key) ?? 0) + 1);
+    }
     for (const [cross, cells] of verdict.cells) {
       for (const cell of cells) {
         const key = `${cross}|${cell}`;

@@ -124,7 +124,7 @@ describe('what registers store', () => {
   const STORED: readonly (readonly [register: string, fields: string])[] = [
     ['CR0', 'SMMUEN EVENTQEN CMDQEN'],
     ['CR1', 'TABLE_SH TABLE_OC TABLE_IC QUEUE_SH QUEUE_OC QUEUE_IC'],
-    ['CR2', 'RECINVSID'],
+    ['CR2', 'E2H RECINVSID'],
     ['IRQ_CTRL', 'EVENTQ_IRQEN GERROR_IRQEN'],
     ['STRTAB_BASE_CFG', 'LOG2SIZE SPLIT FMT'],
   ];

@@ -14,7 +14,7 @@ import { lower } from '../scenario/lower.ts';
 import { CMDQ_BASE, EVENTQ_BASE, STRTAB_BASE } from '../scenario/memory-map.ts';
 import { REGISTERS } from '../scenario/registers.ts';
 import type { AccessBytes, Scenario, Step } from '../scenario/steps.ts';
-import type { Subject } from '../subjects/subject.ts';
+import type { Described, Subject } from '../subjects/subject.ts';
 import { scenarios } from './arbitraries/scenarios.ts';
 import { judged } from './judged.ts';
 import type { DrawableArbitrary, Property } from './property.ts';
@@ -210,18 +210,30 @@ export function restingCells(): RegisterCell[] {
 export const registers: Property = {
   name: 'registers',
   title: 'every register does what it must by every access in every state of the enables',
-  arbitrary: (subject) => new CellArbitrary(scenarios(subject)),
+  arbitrary: (subject) => new CellArbitrary(scenarios(subject), cellsFor(subject)),
   check: (subject, scenario) => judged.check(subject, scenario),
 };
+
+/** The accesses that can be made to the subject; its version is its own where it cannot be built to another. */
+function cellsFor({ capabilities, configure }: Described): RegisterCell[] {
+  return [...registerCells()].filter(
+    ({ bytes, offset, minor }) =>
+      capabilities.registerAccessBytes.includes(bytes) &&
+      // A subject that makes no byte accesses makes aligned ones only.
+      (capabilities.registerAccessBytes.includes(1) || offset % bytes === 0) &&
+      (configure !== undefined || minor === 2),
+  );
+}
 
 /** Shrinks as every scenario does. */
 class CellArbitrary extends Arbitrary<Scenario> {
   readonly #shrinks: DrawableArbitrary;
-  readonly #cells = [...registerCells()];
+  readonly #cells: readonly RegisterCell[];
 
-  constructor(shrinks: DrawableArbitrary) {
+  constructor(shrinks: DrawableArbitrary, cells: readonly RegisterCell[]) {
     super();
     this.#shrinks = shrinks;
+    this.#cells = cells;
   }
 
   draw(random: Random): Scenario {

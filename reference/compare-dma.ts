@@ -254,7 +254,7 @@ function allZero(data: Uint8Array | undefined): boolean {
   return data === undefined || data.every((byte) => byte === 0);
 }
 
-function transactionOf(action: DmaAction): Transaction {
+export function transactionOf(action: DmaAction): Transaction {
   const { streamId, substreamId, address, privileged, instruction } = action;
   return { streamId, substreamId, address, write: action.op === 'dma-write', privileged, instruction };
 }

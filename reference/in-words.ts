@@ -1,7 +1,25 @@
 /** Outcomes and observations in words, for verdicts. */
+import type { Action } from '../scenario/steps.ts';
 import type { Observation } from '../scenario/trace.ts';
 import type { Content } from './memory.ts';
 import type { TransactionOutcome } from './outcomes.ts';
+
+/** What was seen, as a kind: without addresses and values. */
+export function kindOf(action: Action, { outcome }: Observation): string {
+  const dma = action.op === 'dma-read' || action.op === 'dma-write';
+  switch (outcome.kind) {
+    case 'abort':
+      return 'abort';
+    case 'value':
+      return outcome.value === 0n ? 'reads as zero' : 'reads as a value';
+    case 'data':
+      return dma ? 'access' : 'memory as it is';
+    case 'done':
+      return dma ? 'access' : 'done';
+    case 'unclear':
+      return 'unclear';
+  }
+}
 
 export function inWords(outcome: TransactionOutcome): string {
   const event = outcome.event === undefined ? '' : ` with ${outcome.event.name}`;

@@ -8,23 +8,24 @@ import { Undetermined } from './undetermined.ts';
 import type { Action, Program } from '../scenario/steps.ts';
 import type { Observation, Trace } from '../scenario/trace.ts';
 import { judgeRegisterAccess } from './accesses.ts';
-import { DmaComparison } from './compare-dma.ts';
+import { DmaComparison, transactionOf } from './compare-dma.ts';
 import { compareMemory } from './compare-memory.ts';
 import { type Comparison, everyState } from './comparison.ts';
 import { features, type Features } from './features.ts';
 import { checkIdRegister } from './id-registers.ts';
-import { inWords, observed } from './in-words.ts';
+import { inWords, kindOf, observed } from './in-words.ts';
 import { takeInterrupts } from './interrupts.ts';
+import { changesBehind, missingInvalidation } from './lint.ts';
 import { Memory } from './memory.ts';
-import type { TransactionOutcome } from './outcomes.ts';
 import type { Environment } from './environment.ts';
+import type { Transaction, TransactionOutcome } from './outcomes.ts';
 import { gbpaCases, reset, resetState } from './reset.ts';
 import { type CrossCell, type CrossName, registerCell, REGISTERS } from './rules/crosses.ts';
 import type { RuleId } from './rules/ids.ts';
 import { ruleRow } from './rules/registry.ts';
 import { advance, commit, cpuWrites, distinct, settle, STATES_MAX } from './state-set.ts';
 import { GBPA, SMMUEN, type State } from './state.ts';
-import type { ActionVerdict, Lint, PassKind, Verdict, Violation } from './verdict.ts';
+import type { ActionVerdict, Choice, Lint, PassKind, Verdict, Violation } from './verdict.ts';
 
 export interface JudgeOptions {
   /** Keep the verdict of every action, with its derivation. */
@@ -53,6 +54,7 @@ class Judge {
   readonly #consulted = new Set<RuleId>();
   readonly #passes: Record<PassKind, number> = { forced: 0, stale: 0, unpred: 0, impdef: 0 };
   readonly #lints: Lint[] = [];
+  readonly #choices: Choice[] = [];
   readonly #actions: ActionVerdict[] = [];
   readonly #cells = new Map<CrossName, Set<string>>();
   readonly #dma: DmaComparison;
@@ -109,6 +111,7 @@ class Judge {
       decisive: this.#decisive,
       consulted: this.#consulted,
       lints: this.#lints,
+      choices: this.#choices,
       cells: this.#cells,
       ...(this.#explain ? { actions: this.#actions } : {}),
     };
@@ -136,7 +139,7 @@ class Judge {
     const states = distinct(interrupts.states);
     if (states.length > STATES_MAX) throw new Undetermined(`more than ${STATES_MAX} possible states`);
     this.#states = states;
-    this.#credit(at, observation, comparison, interrupts.rules);
+    this.#credit(at, action, observation, comparison, interrupts.rules);
     this.#cross(action, comparison);
     return undefined;
   }
@@ -218,16 +221,21 @@ class Judge {
     if (comparison.accepted.length === 0 || observation.outcome.kind !== 'data') this.#chaos ??= unknown;
     this.#dmas++;
     if (members.length === 1 && this.#chaos === undefined) this.#determinateDmas++;
-    else if (members.length > 1) this.#lint(env.now, members);
+    else if (members.length > 1) this.#lint(env.now, transactionOf(action), members);
     return comparison;
   }
 
-  #lint(action: number, members: readonly TransactionOutcome[]): void {
+  #lint(action: number, transaction: Transaction, members: readonly TransactionOutcome[]): void {
     if (!members.some((member) => member.stale)) return;
-    this.#lints.push({
-      action,
-      message: `the outcome depends on what the caches hold: ${members.map(inWords).join(', or ')}`,
-    });
+    const message = `the outcome depends on what the caches hold: ${members.map(inWords).join(', or ')}`;
+    if (!this.#explain) {
+      this.#lints.push({ action, message });
+      return;
+    }
+    const { states, memory, features } = { states: this.#states, memory: this.#memory, features: this.#features };
+    const question = { states, memory, features, transaction, now: action };
+    const changes = changesBehind(question);
+    this.#lints.push({ action, message, changes, missing: missingInvalidation(question) });
   }
 
   /** Cells that every state which agrees with the observation shows. */
@@ -273,9 +281,25 @@ class Judge {
     };
   }
 
-  #credit(at: number, observation: Observation, comparison: Comparison, interruptRules: readonly RuleId[]): void {
+  /** What was chosen, under each rule that left a choice. */
+  #choose(action: Action, observation: Observation, { permitted }: Comparison): void {
+    const chosen = kindOf(action, observation);
+    const rules = new Set(permitted.flatMap((outcome) => outcome.rules));
+    for (const rule of rules) {
+      if (ruleRow(rule).kind !== 'MUST') this.#choices.push({ rule, chosen });
+    }
+  }
+
+  #credit(
+    at: number,
+    action: Action,
+    observation: Observation,
+    comparison: Comparison,
+    interruptRules: readonly RuleId[],
+  ): void {
     const pass: PassKind = comparison.permitted.length <= 1 ? 'forced' : comparison.pass;
     this.#passes[pass]++;
+    if (pass === 'unpred' || pass === 'impdef') this.#choose(action, observation, comparison);
     // Where anything is permitted nothing is shown.
     if (this.#chaos !== undefined && !this.#explain) return;
     const rules = new Set<RuleId>(interruptRules);

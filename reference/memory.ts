@@ -121,6 +121,24 @@ export class Memory {
     return this.#walked.has(Number(address >> 3n));
   }
 
+  /** Words that took their present value at some action, the latest first. */
+  changes(): { readonly address: bigint; readonly at: number }[] {
+    const changes: { address: bigint; at: number }[] = [];
+    for (const [word, entries] of this.#words) {
+      const last = entries.at(-1);
+      if (entries.length > 1 && last !== undefined) changes.push({ address: BigInt(word) << 3n, at: last.time });
+    }
+    return changes.sort((a, b) => b.at - a.at);
+  }
+
+  /** The same memory, in which a word never held anything but what it holds now. */
+  asIfAlways(address: bigint): Memory {
+    const other = new Memory();
+    for (const [word, entries] of this.#words) other.#words.set(word, entries);
+    other.#words.set(Number(address >> 3n), [{ time: -1, contents: this.now(address) }]);
+    return other;
+  }
+
   /** What the word may hold now; one member unless an earlier outcome was not observed exactly. */
   now(address: bigint): readonly Content[] {
     return this.#entries(address).at(-1)?.contents ?? [];

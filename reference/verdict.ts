@@ -55,6 +55,23 @@ export interface Violation {
 export interface Lint {
   readonly action: number;
   readonly message: string;
+  /** Only when asked to explain: what changed while a cache may have held it, the latest first. */
+  readonly changes?: readonly Change[];
+  /** Only when asked to explain: the invalidation that would have left one outcome; undefined when none would. */
+  readonly missing?: string | undefined;
+}
+
+/** How a subject used the freedom of an UNPREDICTABLE or IMPLEMENTATION DEFINED rule. */
+export interface Choice {
+  readonly rule: RuleId;
+  /** In words, without addresses and values, so that choices can be counted: `abort`, `reads as zero`, `access`. */
+  readonly chosen: string;
+}
+
+/** A 64-bit word of memory and the action at which it took the value it has. */
+export interface Change {
+  readonly address: bigint;
+  readonly at: number;
 }
 
 export interface Verdict {
@@ -72,6 +89,8 @@ export interface Verdict {
   /** Rules applied on the way to an outcome that was permitted but not the one observed. */
   readonly consulted: ReadonlySet<RuleId>;
   readonly lints: readonly Lint[];
+  /** What the subject chose where rules leave a choice. */
+  readonly choices: readonly Choice[];
   /** Cells of each cross that the trace showed to be as the architecture says. */
   readonly cells: ReadonlyMap<CrossName, ReadonlySet<string>>;
   /** Only when asked to explain. */

@@ -18,6 +18,7 @@ export const FEATURE_MAX = {
   CD2L: 1,
   ASID16: 1,
   VMID16: 1,
+  Hyp: 1,
   TTENDIAN: 3,
   TERM_MODEL: 1,
   ATTR_PERMS_OVR: 1,

@@ -18,6 +18,7 @@ const NAMES: Readonly<Record<FeatureName, readonly [name: keyof ModelFeatures | 
   CD2L: ['cd2l', true],
   ASID16: ['asid16', true],
   VMID16: ['vmid16', true],
+  Hyp: ['hyp', true],
   TTENDIAN: ['ttendian', false],
   TERM_MODEL: ['termModel', true],
   ATTR_PERMS_OVR: ['attrPermsOvr', true],

@@ -1,5 +1,6 @@
 /**
- * The Context Descriptor (5.4) and its validity (5.4.2), reached from a Non-secure EL1 stream: two VA ranges, VMSAv8-64.
+ * The Context Descriptor (5.4) and its validity (5.4.2), reached from a Non-secure stream, VMSAv8-64: two VA ranges, at NS-EL2 one, for which
+ * the ASID, EPDx and all of the upper half are IGNORED (5.4.1).
  * Ignored because absent or without effect here: IRx, ORx, SHx, UWXN (VMSAv8-64), NSCFGx, E0PDx, HAFT, PnCH, EPAN, HWUxxx, AIE, PIE, DS, MAIR,
  * AMAIR, PARTID, PMG. Bits that are not specified are ignored, not checked.
  */
@@ -57,9 +58,9 @@ const HALF1: HalfFields = {
   ttb: addressField(179, 132),
 };
 
-/** One of the two VA ranges: what TTBx, TxSZ, TGx, EPDx, TBIx and HADx come to. */
+/** One of the VA ranges: what TTBx, TxSZ, TGx, EPDx, TBIx and HADx come to. */
 export interface VaRange {
-  /** EPDx: no walk through this half; the rest is then meaningless. */
+  /** EPDx, or no such range: no walk through this half; the rest is then meaningless. */
   readonly disabled: boolean;
   /** Input address bits [63:64-TxSZ], or [55:64-TxSZ] with TBIx: all must equal VA[55]. */
   readonly signMaskHigh: number;
@@ -72,6 +73,9 @@ export interface VaRange {
 export interface Cd {
   /** V == 0 or ILLEGAL; the rest is then meaningless. */
   readonly illegal: boolean;
+  /** For NS-EL2: one VA range, one privilege level, no ASIDs. EL1 and EL2-E2H have two ranges and two levels. */
+  readonly el2: boolean;
+  /** 0 where there are no ASIDs. */
   readonly asid: number;
   readonly aset: number;
   /** CD.A and CD.R (5.5). CD.S is ILLEGAL here. */
@@ -87,12 +91,13 @@ export interface Cd {
   readonly high: VaRange;
 }
 
-/** Decodes the 16 words of a CD. */
-export function decodeCd(words: Uint32Array, features: Features): Cd {
+/** Decodes the 16 words of a CD. `el2`: it is reached from an STE of NS-EL2, not of NS-EL2-E2H. */
+export function decodeCd(words: Uint32Array, features: Features, el2: boolean): Cd {
   const ips = effectiveIps(words, features);
   return {
-    illegal: cdIllegal(words, features),
-    asid: get(words, ASID),
+    illegal: cdIllegal(words, features, el2),
+    el2,
+    asid: el2 ? 0 : get(words, ASID),
     aset: get(words, ASET),
     abort: flag(words, A),
     record: flag(words, R),
@@ -101,8 +106,8 @@ export function decodeCd(words: Uint32Array, features: Features): Cd {
     pan: flag(words, PAN),
     bigEndian: flag(words, ENDI),
     ipsHighLimit: 2 ** (ips - 32),
-    low: decodeRange(words, HALF0, features),
-    high: decodeRange(words, HALF1, features),
+    low: decodeRange(words, HALF0, features, walks(words, HALF0, el2)),
+    high: decodeRange(words, HALF1, features, walks(words, HALF1, el2)),
   };
 }
 
@@ -111,25 +116,33 @@ function effectiveIps(words: Uint32Array, features: Features): number {
   return Math.min(ADDRESS_SIZES[get(words, IPS)]!, features.oas);
 }
 
-function cdIllegal(words: Uint32Array, features: Features): boolean {
+/**
+ * Whether a half is walked. At NS-EL2 the lower one always is, and the upper one never: an address with VA[55] set is not inside the only
+ * range, which has 48 bits at most.
+ */
+function walks(words: Uint32Array, half: HalfFields, el2: boolean): boolean {
+  return el2 ? half === HALF0 : !flag(words, half.epd);
+}
+
+function cdIllegal(words: Uint32Array, features: Features, el2: boolean): boolean {
   if (!flag(words, V)) return true;
   if (features.termModel && !flag(words, A)) return true;
   // STALL_MODEL 0b01. (An STE with S1STALLD is itself ILLEGAL then.)
   if (flag(words, S)) return true;
-  const walks = !flag(words, HALF0.epd) || !flag(words, HALF1.epd);
-  if (walks && features.ttendian === 0b10 && flag(words, ENDI)) return true;
-  if (walks && features.ttendian === 0b11 && !flag(words, ENDI)) return true;
+  const walks0 = walks(words, HALF0, el2);
+  const walks1 = walks(words, HALF1, el2);
+  if ((walks0 || walks1) && features.ttendian === 0b10 && flag(words, ENDI)) return true;
+  if ((walks0 || walks1) && features.ttendian === 0b11 && !flag(words, ENDI)) return true;
   // VMSAv8-32 LPAE is not supported (TTF[0] is 0), nor is VMSAv9-128.
   if (!flag(words, AA64)) return true;
   // HTTU is 0b00.
   if (flag(words, HA) || flag(words, HD)) return true;
-  if (!features.asid16 && get(words, ASID) > 0xff) return true;
-  return rangeIllegal(words, HALF0, features) || rangeIllegal(words, HALF1, features);
+  if (!features.asid16 && !el2 && get(words, ASID) > 0xff) return true;
+  // Nothing is checked of a half that is not walked (5.4.1, 5.4.1.1).
+  return (walks0 && rangeIllegal(words, HALF0, features)) || (walks1 && rangeIllegal(words, HALF1, features));
 }
 
-/** Nothing of a half is checked while EPDx is 1 (5.4.1.1). */
 function rangeIllegal(words: Uint32Array, half: HalfFields, features: Features): boolean {
-  if (flag(words, half.epd)) return false;
   const granule = supportedGranule(half.granules[get(words, half.tg)], features);
   if (granule === undefined) return true;
   const txsz = get(words, half.txsz);
@@ -138,11 +151,11 @@ function rangeIllegal(words: Uint32Array, half: HalfFields, features: Features):
   return getAddressHigh(words, half.ttb) >= 2 ** (effectiveIps(words, features) - 32);
 }
 
-function decodeRange(words: Uint32Array, half: HalfFields, features: Features): VaRange {
+function decodeRange(words: Uint32Array, half: HalfFields, features: Features, walked: boolean): VaRange {
   const inputBits = 64 - get(words, half.txsz);
   const topHigh = flag(words, half.tbi) ? 0x00ff_ffff : 0xffff_ffff;
   return {
-    disabled: flag(words, half.epd),
+    disabled: !walked,
     signMaskHigh: (inputBits > 32 ? topHigh & ~(2 ** (inputBits - 32) - 1) : topHigh) >>> 0,
     signMaskLow: inputBits >= 32 ? 0 : ~(2 ** inputBits - 1) >>> 0,
     start: startOf(words, half, inputBits),

@@ -1,5 +1,5 @@
 /**
- * Commands (chapter 4): decoding and effect of one Command queue entry, on a Non-secure queue without Hyp, ATS, stalls or MSIs.
+ * Commands (chapter 4): decoding and effect of one Command queue entry, on a Non-secure queue without ATS, stalls or MSIs.
  * An opcode that is Reserved, IMPLEMENTATION DEFINED or of an absent feature is CERROR_ILL. Reserved fields are ignored as a whole
  * (4.1.5): so a VMID without stage 2, and the range fields without RIL. A StreamID or SubstreamID that is too large, an ASID or VMID
  * beyond its 8 bits have no effect (4.1.7). Everything is done before the next command, so CMD_SYNC has nothing to wait for.
@@ -8,6 +8,8 @@ import type { ConfigCache } from './config-cache.ts';
 import type { Features } from './features.ts';
 import type { Interrupts } from './interrupts.ts';
 import { addressField, bits, flag, get, getAddressHigh, getAddressLow } from './layout.ts';
+import type { Registers } from './registers.ts';
+import { NS_EL2, NS_EL2_E2H } from './tlb-spaces.ts';
 import type { AddressScope, Tlb } from './tlb.ts';
 import type { Translator } from './translate.ts';
 
@@ -29,6 +31,10 @@ const CMD_TLBI_NH_ALL = 0x10;
 const CMD_TLBI_NH_ASID = 0x11;
 const CMD_TLBI_NH_VA = 0x12;
 const CMD_TLBI_NH_VAA = 0x13;
+const CMD_TLBI_EL2_ALL = 0x20;
+const CMD_TLBI_EL2_ASID = 0x21;
+const CMD_TLBI_EL2_VA = 0x22;
+const CMD_TLBI_EL2_VAA = 0x23;
 const CMD_TLBI_S12_VMALL = 0x28;
 const CMD_TLBI_S2_IPA = 0x2a;
 const CMD_TLBI_NSNH_ALL = 0x30;
@@ -63,6 +69,7 @@ const PREFETCHES_MAX = 256;
 
 export interface CommandParts {
   readonly features: Features;
+  readonly registers: Pick<Registers, 'e2h'>;
   readonly interrupts: Interrupts;
   readonly configCache: ConfigCache;
   readonly tlb: Tlb;
@@ -73,6 +80,7 @@ export class Commands {
   readonly #features: Features;
   readonly #asidMask: number;
   readonly #vmidMask: number;
+  readonly #registers: CommandParts['registers'];
   readonly #interrupts: Interrupts;
   readonly #configCache: ConfigCache;
   readonly #tlb: Tlb;
@@ -83,6 +91,7 @@ export class Commands {
     this.#features = parts.features;
     this.#asidMask = parts.features.asid16 ? 0xffff : 0xff;
     this.#vmidMask = parts.features.vmid16 ? 0xffff : 0xff;
+    this.#registers = parts.registers;
     this.#interrupts = parts.interrupts;
     this.#configCache = parts.configCache;
     this.#tlb = parts.tlb;
@@ -91,7 +100,7 @@ export class Commands {
 
   /** Executes the 4 words of a command: CERROR_NONE, or CERROR_ILL and then it had no effect. */
   execute(words: Uint32Array): number {
-    const { s1p, s2p } = this.#features;
+    const { s1p, s2p, hyp } = this.#features;
     switch (get(words, OPCODE)) {
       case CMD_PREFETCH_CONFIG:
         if (flag(words, SSEC)) return CERROR_ILL;
@@ -134,6 +143,22 @@ export class Commands {
         if (!s1p || this.#scopeIllegal(words)) return CERROR_ILL;
         if (this.#vmidInRange(words)) this.#tlb.invalidateVa(this.#scope, this.#vmidOf(words), -1);
         return CERROR_NONE;
+      case CMD_TLBI_EL2_ALL:
+        if (!hyp) return CERROR_ILL;
+        this.#tlb.invalidateEl2();
+        return CERROR_NONE;
+      case CMD_TLBI_EL2_ASID:
+        if (!hyp) return CERROR_ILL;
+        if (this.#asidInRange(words)) this.#tlb.invalidateAsid(NS_EL2_E2H, get(words, ASID));
+        return CERROR_NONE;
+      case CMD_TLBI_EL2_VA:
+        if (!hyp || this.#scopeIllegal(words)) return CERROR_ILL;
+        this.#invalidateEl2Va(words);
+        return CERROR_NONE;
+      case CMD_TLBI_EL2_VAA:
+        if (!hyp || this.#scopeIllegal(words)) return CERROR_ILL;
+        this.#tlb.invalidateVa(this.#scope, this.#registers.e2h ? NS_EL2_E2H : NS_EL2, -1);
+        return CERROR_NONE;
       case CMD_TLBI_S12_VMALL:
         if (!s2p) return CERROR_ILL;
         if (this.#vmidInRange(words)) this.#tlb.invalidateVmid(this.#vmidOf(words), true);
@@ -143,8 +168,7 @@ export class Commands {
         if (this.#vmidInRange(words)) this.#tlb.invalidateIpa(this.#scope, this.#vmidOf(words));
         return CERROR_NONE;
       case CMD_TLBI_NSNH_ALL:
-        // The only world here is NS-EL1.
-        this.#tlb.invalidateAll();
+        this.#tlb.invalidateEl1();
         return CERROR_NONE;
       case CMD_SYNC:
         if (get(words, CS) === CS_RESERVED) return CERROR_ILL;
@@ -164,8 +188,17 @@ export class Commands {
   #vmidInRange(words: Uint32Array): boolean {
     return this.#vmidOf(words) <= this.#vmidMask;
   }
+  #asidInRange(words: Uint32Array): boolean {
+    return get(words, ASID) <= this.#asidMask;
+  }
   #inRange(words: Uint32Array): boolean {
-    return this.#vmidInRange(words) && get(words, ASID) <= this.#asidMask;
+    return this.#vmidInRange(words) && this.#asidInRange(words);
+  }
+
+  /** CR2.E2H tells which EL2 world is meant; NS-EL2 has no ASIDs, so that the parameter is ignored (4.4.2.8). */
+  #invalidateEl2Va(words: Uint32Array): void {
+    if (!this.#registers.e2h) this.#tlb.invalidateVa(this.#scope, NS_EL2, -1);
+    else if (this.#asidInRange(words)) this.#tlb.invalidateVa(this.#scope, NS_EL2_E2H, get(words, ASID));
   }
 
   /** By address, one or a range (4.4.1.1): into #scope. True: a Reserved combination. */

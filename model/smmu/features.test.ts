@@ -15,6 +15,8 @@ describe('what can be combined', () => {
     ['32-bit StreamIDs with 2-level tables', { sidsize: 32, stLevel: 1 }],
     ['20-bit SubstreamIDs', { ssidsize: 20, cd2l: true }],
     ['SMMUv3.1 without what came later', { archMinorRev: 1, fwb: false, ril: false, bbml: 0 }],
+    ['SMMUv3.1 with Hyp', { archMinorRev: 1, s2p: true, hyp: true }],
+    ['SMMUv3.1 without Hyp', { archMinorRev: 1, s2p: true, hyp: false }],
     ['SMMUv3.1 with some of it', { archMinorRev: 1, fwb: true, ril: false, bbml: 2, stt: true }],
   ])('%s', (_name, features) => {
     expect(() => new System({ ram: [], features })).not.toThrow();
@@ -33,6 +35,9 @@ describe('what can be combined', () => {
     ['SMMUv3.2 without FWB', { fwb: false }],
     ['SMMUv3.2 without RIL', { ril: false }],
     ['SMMUv3.2 at BBML 0', { bbml: 0 }],
+    ['SMMUv3.2 with both stages without Hyp', { s2p: true, hyp: false }],
+    ['Hyp without stage 2', { hyp: true }],
+    ['Hyp without stage 1', { archMinorRev: 1, s1p: false, s2p: true, hyp: true }],
     ['TTENDIAN 0b01', { ttendian: 1 }],
     ['SMMUv3.0', { archMinorRev: 0 }],
     ['ATS', { ats: true }],
@@ -56,6 +61,15 @@ test('the ID registers say what there is', () => {
   const stage2Only = resolveFeatures({ s1p: false, s2p: true, gran4k: false, gran64k: true, oas: 32 });
   expect([bit(idr0(stage2Only), 0, 2), bit(idr3(stage2Only), 2), bit(idr3(stage2Only), 4)]).toEqual([1, 0, 1]);
   expect(idr5(stage2Only)).toBe(0x40);
+});
+
+test('Hyp comes with both stages, from SMMUv3.2 by itself', () => {
+  const hyp = (features: Partial<Features>): number => bit(idr0(resolveFeatures(features)), 9);
+  expect(hyp({})).toBe(0);
+  expect(hyp({ s1p: false, s2p: true })).toBe(0);
+  expect(hyp({ s2p: true })).toBe(1);
+  expect(hyp({ s2p: true, archMinorRev: 1 })).toBe(0);
+  expect(hyp({ s2p: true, archMinorRev: 1, hyp: true })).toBe(1);
 });
 
 test('STRTAB_BASE_CFG keeps FMT and SPLIT with 2-level tables only', () => {

@@ -54,7 +54,7 @@ export interface Features {
   readonly gbpaAbort: boolean;
 }
 
-/** SMMUv3.2, stage 1 only, linear Stream table, VMSAv8-64 with the 4 KiB granule, wired interrupts. */
+/** SMMUv3.2, stage 1 only, so without Hyp, linear Stream table, VMSAv8-64 with the 4 KiB granule, wired interrupts. */
 export const defaultFeatures: Features = {
   s1p: true,
   s2p: false,
@@ -100,18 +100,19 @@ export const defaultFeatures: Features = {
 export const ADDRESS_SIZES: readonly number[] = [32, 36, 40, 42, 44, 48, 52, 52];
 
 /**
- * The features given, defaults for the rest; HAD and XNX follow S1P and S2P, which make them mandatory, unless they are given. Throws
- * when the combination is not architected or not implemented here.
+ * The features given, defaults for the rest; HAD, XNX and Hyp are there when S1P, S2P and the version make them mandatory, unless they are
+ * given. Throws when the combination is not architected or not implemented here.
  */
 export function resolveFeatures(partial: Partial<Features> = {}): Features {
-  const stages = { s1p: defaultFeatures.s1p, s2p: defaultFeatures.s2p, ...partial };
-  const features = { ...defaultFeatures, had: stages.s1p, xnx: stages.s2p, ...partial };
+  const { s1p, s2p, archMinorRev } = { ...defaultFeatures, ...partial };
+  const hyp = s1p && s2p && archMinorRev >= 2;
+  const features = { ...defaultFeatures, had: s1p, xnx: s2p, hyp, ...partial };
   const problems = problemsOf(features);
   if (problems.length > 0) throw new RangeError(`these features cannot be combined: ${problems.join('; ')}`);
   return features;
 }
 
-const ABSENT = ['btm', 'dormhint', 'hyp', 'ats', 'msi', 'sev', 'atos', 'pri', 'attrTypesOvr'] as const;
+const ABSENT = ['btm', 'dormhint', 'ats', 'msi', 'sev', 'atos', 'pri', 'attrTypesOvr'] as const;
 
 function problemsOf(f: Features): string[] {
   const problems: string[] = [];
@@ -138,11 +139,13 @@ function problemsOf(f: Features): string[] {
   require([32, 36, 40, 42, 44, 48].includes(f.oas), 'OAS must be 32, 36, 40, 42, 44 or 48 bits');
   require(f.had === f.s1p, 'HAD is mandatory from SMMUv3.1 with stage 1, and 0 without it');
   require(f.xnx || !f.s2p, 'XNX is mandatory from SMMUv3.1 with stage 2');
+  require(!f.hyp || (f.s1p && f.s2p), 'Hyp is 0 without both stages');
   require(within(f.bbml, 0, 2), 'BBML is 0, 1 or 2');
   if (f.archMinorRev < 2) return problems;
   // An SMMUv3.1 may have any of these (2.9).
   require(f.fwb && f.ril, 'FWB and RIL are mandatory from SMMUv3.2');
   require(f.bbml !== 0, 'BBML is 1 or 2 from SMMUv3.2');
+  require(f.hyp || !f.s1p || !f.s2p, 'Hyp is mandatory from SMMUv3.2 with both stages');
   return problems;
 }
 

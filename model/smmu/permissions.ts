@@ -1,5 +1,5 @@
 /**
- * Permissions of the EL1 world (13.4.1, 13.4.3; D8.4). Stage 1: direct permissions of a leaf, hierarchical restrictions, WXN, PAN. Stage 2:
+ * Permissions (13.4.1, 13.4.3; D8.4). Stage 1, with two privilege levels or at NS-EL2 with one: direct permissions of a leaf, hierarchical restrictions, WXN, PAN. Stage 2:
  * S2AP, XN, and whether the memory is Device. Held as bits, so that a TLB entry can carry those of both and each access is judged anew.
  */
 import { bits, extract } from './layout.ts';
@@ -36,6 +36,16 @@ export function permissionsOf(low: number, high: number, hierarchy: number): num
   const uxn = extract(high, LEAF_UXN) !== 0 || (hierarchy & UXN_TABLE) !== 0;
   const pxn = extract(high, LEAF_PXN) !== 0 || (hierarchy & PXN_TABLE) !== 0;
   return (unprivileged ? UNPRIVILEGED : 0) | (readOnly ? READ_ONLY : 0) | (uxn ? UXN : 0) | (pxn ? PXN : 0);
+}
+
+/**
+ * Of a leaf at NS-EL2, where every access is to be judged as privileged: AP[1] and APTable[0] count for nothing, there is one XN, in the
+ * place of UXN, and nothing is unprivileged, so that PAN and the implicit PXN do not arise.
+ */
+export function permissionsAtEl2(low: number, high: number, hierarchy: number): number {
+  const readOnly = extract(low, LEAF_AP2) !== 0 || (hierarchy & AP_TABLE_READ_ONLY) !== 0;
+  const xn = extract(high, LEAF_UXN) !== 0 || (hierarchy & UXN_TABLE) !== 0;
+  return (readOnly ? READ_ONLY : 0) | (xn ? PXN : 0);
 }
 
 /** Whether an access is permitted. A write is never an instruction access. */

@@ -46,7 +46,8 @@ export const CR0_WRITABLE = CR0_SMMUEN | CR0_EVENTQEN | CR0_CMDQEN;
 export const CR1_TABLE = maskIn(bits(11, 10), bits(9, 8), bits(7, 6));
 export const CR1_QUEUE = maskIn(bits(5, 4), bits(3, 2), bits(1, 0));
 
-/** CR2 (6.3.12). E2H, PTM and REC_CFG_ATS are RES0 here. */
+/** CR2 (6.3.12). E2H is RES0 without Hyp; PTM and REC_CFG_ATS are RES0 here. */
+export const CR2_E2H = 1 << 0;
 export const CR2_RECINVSID = 1 << 1;
 
 /** GBPA (6.3.14). SHCFG, ALLOCCFG, MTCFG and MemAttr are fixed as "use incoming" without ATTR_TYPES_OVR and read as zero. */

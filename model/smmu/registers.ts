@@ -94,6 +94,10 @@ export class Registers {
   get recordsInvalidStreamIds(): boolean {
     return (this.cr2 & map.CR2_RECINVSID) !== 0;
   }
+  /** Streams of EL2 are NS-EL2-E2H rather than NS-EL2. */
+  get e2h(): boolean {
+    return (this.cr2 & map.CR2_E2H) !== 0;
+  }
 
   get cmdqProd(): number {
     return this.#cmdqProd & indexMask(this.cmdqLog2Size);
@@ -212,7 +216,7 @@ export class Registers {
         return;
       }
       case map.CR2:
-        if (!this.smmuEnabled) this.cr2 = value & map.CR2_RECINVSID;
+        if (!this.smmuEnabled) this.cr2 = value & this.#cr2Writable();
         return;
       case map.GBPA:
         // Only a write with Update set counts; the update is done at once, so Update never reads as 1 (6.3.14.1).
@@ -278,6 +282,10 @@ export class Registers {
         this.#ovackflg = value >>> 31;
         return;
     }
+  }
+
+  #cr2Writable(): number {
+    return map.CR2_RECINVSID | (this.#features.hyp ? map.CR2_E2H : 0);
   }
 
   #gbpaWritable(): number {

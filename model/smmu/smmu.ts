@@ -38,7 +38,7 @@ export class Smmu {
     const eventQueue = new EventQueue(memory, registers, this.interrupts);
     const tlb = this.#tlb;
     const translator = new Translator({ features, memory, registers, eventQueue, configCache, tlb });
-    const commands = new Commands({ features, interrupts: this.interrupts, configCache, tlb, translator });
+    const commands = new Commands({ features, registers, interrupts: this.interrupts, configCache, tlb, translator });
     this.#registers = registers;
     this.#configCache = configCache;
     this.#translator = translator;

@@ -16,6 +16,7 @@ function event(d: Driver): object | undefined {
   const number = unpack(record, 7, 0);
   const seen = { number, s2: unpack(record, 103), class: CLASS[unpack(record, 105, 104) as 0 | 1 | 2] };
   if (number === 0x0b) return { ...seen, fetch: unpack(record, 247, 195) * 8 };
+  expect(unpack(record, 203, 192)).toBe(0);
   return seen.s2 === 1 ? { ...seen, ipa: unpack(record, 247, 204) * 4096 } : seen;
 }
 const S2_IN = { s2: 1, class: 'IN' };
@@ -162,6 +163,8 @@ describe('start levels and concatenated tables', () => {
     d.dmaRead(1, 0);
     expect(event(d)).toMatchObject({ number: 0x10 });
     if (shape.inputBits === 48) return;
+    // What is beyond the input range does not wrap around, nor reach what the last table would hold.
+    s2.map(0, output, level, ...S2_RW);
     d.dmaRead(1, top + size);
     expect(event(d)).toMatchObject({ number: 0x10, ipa: top + size });
     // Low bits of S2TTB are aligned away.
@@ -202,6 +205,23 @@ describe('start levels and concatenated tables', () => {
     d.dmaRead(1, 0);
     expect(event(d)).toMatchObject({ number: legal ? 0x10 : 0x04 });
   });
+});
+
+test('concatenated tables are aligned to their total size', () => {
+  const d = bootBoth();
+  const s2 = new Tables(d, { granule: 12, inputBits: 41, startLevel: 1 });
+  s2.map(0, DATA, 3, ...S2_RW);
+  pokeSte(d, 1, 0b110, s2, [196, 196, 1], [205, 204, 0b11]);
+  expect(d.dmaRead(1, 0).outputAddress).toBe(DATA);
+});
+
+test('tables of the 64KB granule are aligned to it', () => {
+  const d = bootBoth();
+  const s2 = new Tables(d, { granule: 16, inputBits: 42, startLevel: 2 });
+  s2.map(0, DATA, 3, ...S2_RW);
+  s2.table(0, 2, [15, 12, 0b1111]);
+  pokeSte(d, 1, 0b110, s2);
+  expect(d.dmaRead(1, 0).outputAddress).toBe(DATA);
 });
 
 describe('ILLEGAL stage 2 fields', () => {
@@ -453,6 +473,49 @@ describe('nested', () => {
     pokeSte(d, 1, 0b111, s2, [113, 112, 0b11]);
     d.cfgiSte(1);
     expect(executes()).toBe('abort');
+  });
+});
+
+describe('nested, further', () => {
+  test('CD.ENDI is for stage 1 tables alone', () => {
+    const { d, s1, s2 } = nested();
+    s1.map(VA, IPA_DATA, 3, ...S1_RW);
+    // The last table is in a page of its own, so that stage 2 is walked for it.
+    s2.map(2 ** 41, s1.descriptorAt(VA, 3) - 8, 3, ...S2_RW);
+    s1.table(VA, 2, [47, 12, 2 ** 41 / 4096]);
+    for (const level of [0, 1, 2, 3]) {
+      const at = s1.descriptorAt(VA, level);
+      const bytes = new Uint8Array(8);
+      d.system.readMemory(at, bytes);
+      d.system.writeMemory(at, bytes.reverse());
+    }
+    d.cd(0, [5, 0, 16], [115, 68, (s1.base + IPA_OFFSET) / 16], [30, 30, 1], [15, 15, 1]);
+    expect(d.dmaRead(1, VA).outputAddress).toBe(DATA);
+  });
+
+  test('a stage 2 fault of a stage 1 descriptor is no matter of the CD, and names the page of the entry', () => {
+    const { d, s1 } = nested();
+    s1.map(VA, IPA_DATA, 3, ...S1_RW);
+    s1.table(VA, 2, [47, 12, (2 ** 41 + 0x3000) / 4096]);
+    d.cd(0, [5, 0, 16], [115, 68, (s1.base + IPA_OFFSET) / 16], [30, 30, 1], [45, 45, 0], [46, 46, 0]);
+    expect(d.dmaRead(1, VA).result).toBe('abort');
+    expect(event(d)).toEqual({ number: 0x10, s2: 1, class: 'TT', ipa: 2 ** 41 + 0x3000 });
+  });
+
+  test('a denied hit of a block names the page inside it', () => {
+    const { d, s1, s2 } = nested();
+    s1.map(0x20_0000, 2 ** 41, 2, ...S1_RW);
+    s2.map(2 ** 41, 0x4120_0000, 2, [7, 6, 0b01], [5, 2, 15]);
+    expect(d.dmaRead(1, 0x20_0000).result).toBe('ok');
+    expect(d.dmaWrite(1, 0x20_7010).result).toBe('abort');
+    expect(event(d)).toEqual({ number: 0x13, ...S2_IN, ipa: 2 ** 41 + 0x7000 });
+  });
+
+  test('S2PTW is ignored without stage 1', () => {
+    const { d, s2 } = stage2Only();
+    s2.map(2 ** 41, DATA, 3, [7, 6, 0b11]);
+    pokeSte(d, 1, 0b110, s2, [182, 182, 1]);
+    expect(d.dmaRead(1, 2 ** 41).result).toBe('ok');
   });
 });
 

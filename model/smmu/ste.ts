@@ -1,6 +1,6 @@
 /**
  * The Stream Table Entry (5.2) and its validity (5.2.2), of a Non-secure stream. The stage 2 fields are in stage2-config.ts.
- * Ignored because their feature is absent: STRW (Hyp 0), EATS (ATS 0), MTCFG, MemAttr, ALLOCCFG, SHCFG (ATTR_TYPES_OVR 0), S1PIE, S1MPAM,
+ * Ignored because their feature is absent: EATS (ATS 0), MTCFG, MemAttr, ALLOCCFG, SHCFG (ATTR_TYPES_OVR 0), S1PIE, S1MPAM,
  * PARTID, PMG, VMSPtr, NSCFG. CONT is a hint that is not taken; MEV permits merging, which is not done. Bits that are not specified are
  * ignored, not checked.
  */
@@ -8,6 +8,7 @@ import type { Features } from './features.ts';
 import { addressField, bits, flag, get, getAddressHigh, getAddressLow, toAddress } from './layout.ts';
 import { decodeStage2, stage2Illegal, vmidIllegal, vmidOf } from './stage2-config.ts';
 import type { Stage2Config } from './stage2-config.ts';
+import { NS_EL2, NS_EL2_E2H } from './tlb-spaces.ts';
 
 export const STE_BYTES = 64;
 export const STE_WORDS = 16;
@@ -19,6 +20,7 @@ const S1_CONTEXT_PTR = addressField(55, 6);
 const S1_CDMAX = bits(63, 59);
 const S1DSS = bits(65, 64);
 const S1STALLD = bits(91);
+const STRW = bits(95, 94);
 const PRIVCFG = bits(113, 112);
 const INSTCFG = bits(115, 114);
 
@@ -36,6 +38,10 @@ export const S1_FMT_64KB = 0b10;
 export const S1DSS_BYPASS = 0b01;
 export const S1DSS_SUBSTREAM_0 = 0b10;
 
+/** STRW: the StreamWorld of a stage 1-only stream. 0b01 and 0b11 are ILLEGAL. */
+const STRW_EL1 = 0b00;
+const STRW_EL2 = 0b10;
+
 export interface Ste {
   /** STE_ILLEGAL also when V == 0; the rest counts for STE_PASS only. */
   readonly kind: number;
@@ -49,14 +55,15 @@ export interface Ste {
   readonly s1Dss: number;
   /** Undefined: stage 2 does not translate. */
   readonly stage2: Stage2Config | undefined;
-  readonly vmid: number;
+  /** StreamWorld: NS_EL2, NS_EL2_E2H, or for NS-EL1 the VMID. */
+  readonly world: number;
   /** PRIVCFG, INSTCFG as stored; effective 0b00 without ATTR_PERMS_OVR. */
   readonly privcfg: number;
   readonly instcfg: number;
 }
 
-/** Decodes the 16 words of an STE. */
-export function decodeSte(words: Uint32Array, features: Features): Ste {
+/** Decodes the 16 words of an STE. `e2h`: CR2.E2H, which so stays cached with it, as it may (6.3.12). */
+export function decodeSte(words: Uint32Array, features: Features, e2h: boolean): Ste {
   const kind = kindOf(words, features);
   const config = get(words, CONFIG);
   return {
@@ -67,7 +74,7 @@ export function decodeSte(words: Uint32Array, features: Features): Ste {
     s1CdMax: features.ssidsize === 0 ? 0 : get(words, S1_CDMAX),
     s1Dss: get(words, S1DSS),
     stage2: kind === STE_PASS && (config & 0b010) !== 0 ? decodeStage2(words, features) : undefined,
-    vmid: vmidOf(words, features),
+    world: worldOf(words, features, e2h),
     privcfg: features.attrPermsOvr ? get(words, PRIVCFG) : 0,
     instcfg: features.attrPermsOvr ? get(words, INSTCFG) : 0,
   };
@@ -84,9 +91,21 @@ function kindOf(words: Uint32Array, features: Features): number {
   if (stage2 && !features.s2p) return STE_ILLEGAL;
   if (stage1 && stage1Illegal(words, features)) return STE_ILLEGAL;
   if (stage2 && stage2Illegal(words, features)) return STE_ILLEGAL;
-  // Stage 1-only streams are tagged by VMID, too.
-  if ((stage1 || stage2) && vmidIllegal(words, features)) return STE_ILLEGAL;
+  const strw = strwOf(words, features);
+  if (strw !== STRW_EL1 && strw !== STRW_EL2) return STE_ILLEGAL;
+  // Stage 1-only streams of NS-EL1 are tagged by VMID, too; at EL2 there are none.
+  if (strw === STRW_EL1 && (stage1 || stage2) && vmidIllegal(words, features)) return STE_ILLEGAL;
   return STE_PASS;
+}
+
+/** STRW, or where it is IGNORED or RES0 what it then behaves as: it counts for stage 1 alone. */
+function strwOf(words: Uint32Array, features: Features): number {
+  return features.hyp && get(words, CONFIG) === 0b101 ? get(words, STRW) : STRW_EL1;
+}
+
+function worldOf(words: Uint32Array, features: Features, e2h: boolean): number {
+  if (strwOf(words, features) !== STRW_EL2) return vmidOf(words, features);
+  return e2h ? NS_EL2_E2H : NS_EL2;
 }
 
 function stage1Illegal(words: Uint32Array, features: Features): boolean {

@@ -153,8 +153,11 @@ describe('a 2-level Stream table', () => {
     d.command(0x04, [63, 32, 0x10], [68, 64, 3]);
     // The STE of stream 1 is still there, the L1STD is not.
     expect([outcome(d, 1), outcome(d, 3)]).toEqual([0, 0x02]);
+    l1std(d, 0, 7);
+    bypass(d, L2 + 64 * 3);
+    expect(outcome(d, 3)).toBe(0x02);
     d.cfgiAll();
-    expect(outcome(d, 1)).toBe(0x02);
+    expect(outcome(d, 3)).toBe(0);
   });
 
   test('FMT other than 2-level is linear', () => {
@@ -335,6 +338,16 @@ describe('substreams', () => {
     expect(seen()).toEqual([0, 0x08]);
     d.command(0x06, [63, 32, 1]);
     expect(seen()).toEqual([0x08, 0x08]);
+  });
+
+  test('CMD_CFGI_CD_ALL drops every CD; bits of S1ContextPtr below the size of the table are zero', () => {
+    const d = substreams(3, [55, 6, CDS / 64 + 1]);
+    for (const index of [0, 1, 2]) cdAt(d, CDS + 64 * index, index);
+    const seen = () => [0, 1, 2].map((index) => d.dmaRead(1, va, { substreamId: index }).outputAddress);
+    expect(seen()).toEqual([DATA, DATA + 0x1000, DATA + 0x2000]);
+    for (const index of [0, 1, 2]) d.poke(CDS + 64 * index, new Uint32Array(16));
+    d.command(0x06, [63, 32, 1]);
+    expect(seen()).toEqual([-1, -1, -1]);
   });
 
   test('streams that share CDs cache them apart', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { KIND_LEVEL, KIND_SHIFT, KIND_TG } from './granule.ts';
-import { GLOBAL, IPA } from './tlb-spaces.ts';
+import { GLOBAL, IPA, NS_EL2 } from './tlb-spaces.ts';
 import { Tlb } from './tlb.ts';
 
 /** A small deterministic generator: tests must not depend on the weather. */
@@ -47,12 +47,19 @@ describe('against a list', () => {
       for (let step = 0; step < 4000; step++) {
         const page = anyPage();
         const asid = next(4);
-        const vmid = next(3);
+        // Of the worlds one is NS-EL2.
+        const vmid = [0, 1, NS_EL2][next(3)]!;
         switch (next(16)) {
           case 0:
             if (next(20) === 0) {
               tlb.invalidateAll();
               known = [];
+            } else if (next(10) === 0) {
+              tlb.invalidateEl1();
+              known = known.filter((k) => k.vmid === NS_EL2);
+            } else if (next(4) === 0) {
+              tlb.invalidateEl2();
+              known = known.filter((k) => k.vmid !== NS_EL2);
             }
             break;
           case 1:

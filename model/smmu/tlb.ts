@@ -1,5 +1,5 @@
 /**
- * The TLB (3.17, 3.21.1, 4.4) of the NS-EL1 world. Entries of one store, told apart by their space (tlb-spaces.ts) and kind (granule.ts):
+ * The TLB (3.17, 3.21.1, 4.4) of NS-EL1, NS-EL2 and NS-EL2-E2H. Entries of one store, told apart by their space (tlb-spaces.ts) and kind (granule.ts):
  * - by VA: leaves of stage 1, or of both stages combined; Table descriptors of stage 1;
  * - by IPA: leaves and Table descriptors of stage 2, also those that a nested walk used on its way.
  * It never expires anything by itself while it can grow, so stale translations last until a TLBI.
@@ -18,7 +18,7 @@
  * all pieces of that leaf (D8.17). A slot number is valid until the next insertion.
  */
 import { KIND_LEVEL, KIND_SHIFT, KIND_TG, KINDS, LEAF_KINDS } from './granule.ts';
-import { GLOBAL, IPA, SPACE_BITS, Spaces } from './tlb-spaces.ts';
+import { GLOBAL, IPA, NS_EL2, NS_EL2_E2H, SPACE_BITS, Spaces } from './tlb-spaces.ts';
 
 const WINDOW = 8;
 const SLOTS_INITIAL = 64;
@@ -92,10 +92,10 @@ export class Tlb {
     this.#victim = 0;
   }
 
-  /** The number of a space: VAs of an ASID, global VAs (`GLOBAL | aset`) or IPAs (`IPA`) of a VMID. Valid in this `epoch`. */
-  space(vmid: number, owner: number): number {
+  /** The number of a space: VAs of an ASID, global VAs (`GLOBAL | aset`) or IPAs (`IPA`) of a world. Valid in this `epoch`. */
+  space(world: number, owner: number): number {
     if (this.#spaces.full) this.#forgetSpaces();
-    return this.#spaces.of(vmid, owner);
+    return this.#spaces.of(world, owner);
   }
 
   /** The leaf entry for a VA, or -1: of any size, of the ASID or global in the ASET. */
@@ -157,26 +157,38 @@ export class Tlb {
     this.#heldByAsid = this.#heldGlobal = this.#heldByIpa = this.#splintered = 0;
   }
 
+  /** Every entry of NS-EL1, whatever its VMID. */
+  invalidateEl1(): void {
+    if (this.#spaces.hasEl2) this.#spaces.flushEl1(this.#now++);
+    else this.invalidateAll();
+  }
+
+  /** Every entry of NS-EL2 and NS-EL2-E2H. */
+  invalidateEl2(): void {
+    this.#spaces.flushWorld(NS_EL2, true, this.#now);
+    this.#spaces.flushWorld(NS_EL2_E2H, true, this.#now++);
+  }
+
   /** Every entry of a VMID by VA, and with `ipas` those by IPA. */
   invalidateVmid(vmid: number, ipas: boolean): void {
-    this.#spaces.flushVmid(vmid, ipas, this.#now++);
+    this.#spaces.flushWorld(vmid, ipas, this.#now++);
   }
 
   /** Every non-global entry of an ASID, leaf or table. */
-  invalidateAsid(vmid: number, asid: number): void {
-    this.#spaces.flush(this.#spaces.find(vmid, asid), this.#now++);
+  invalidateAsid(world: number, asid: number): void {
+    this.#spaces.flush(this.#spaces.find(world, asid), this.#now++);
   }
 
   /**
    * Entries by VA that cover any address of the scope: non-global ones of `asid` (-1: of every ASID) and global ones of either ASET.
    * With a level, leaves of that level and tables above it.
    */
-  invalidateVa(scope: AddressScope, vmid: number, asid: number): void {
+  invalidateVa(scope: AddressScope, world: number, asid: number): void {
     const owners = asid < 0 ? [] : [asid, GLOBAL, GLOBAL | 1];
-    const spaces = owners.map((owner) => this.#spaces.find(vmid, owner)).filter((space) => space >= 0);
+    const spaces = owners.map((owner) => this.#spaces.find(world, owner)).filter((space) => space >= 0);
     const matches = (space: number): boolean => {
       const owner = this.#spaces.ownerOf(space);
-      if (owner === IPA || this.#spaces.vmidOf(space) !== vmid) return false;
+      if (owner === IPA || this.#spaces.worldOf(space) !== world) return false;
       return asid < 0 || owner === asid || (owner & GLOBAL) !== 0;
     };
     const held = this.#heldByAsid | this.#heldGlobal;

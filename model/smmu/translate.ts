@@ -21,7 +21,7 @@ import { Stage2Walker } from './stage2-walk.ts';
 import { decodeSte, S1DSS_BYPASS, S1DSS_SUBSTREAM_0, STE_ABORT, STE_ILLEGAL, STE_WORDS } from './ste.ts';
 import type { Ste } from './ste.ts';
 import { FOUND, OUT_OF_RANGE, StreamTable } from './stream-table.ts';
-import { GLOBAL, IPA } from './tlb-spaces.ts';
+import { GLOBAL, IPA, NS_EL2 } from './tlb-spaces.ts';
 import type { Tlb } from './tlb.ts';
 import { ABORT, PASS, RAZ_WI } from './transaction.ts';
 import type { Transaction } from './transaction.ts';
@@ -153,7 +153,7 @@ export class Translator {
         this.#reject(t, events.F_STE_FETCH);
         return undefined;
       }
-      entry = this.#configCache.insert(t.streamId, decodeSte(this.#words, this.#features));
+      entry = this.#configCache.insert(t.streamId, decodeSte(this.#words, this.#features, this.#registers.e2h));
     }
     if (entry.ste.kind === STE_ILLEGAL) {
       this.#reject(t, events.C_BAD_STE);
@@ -201,7 +201,7 @@ export class Translator {
       else this.#reject(t, event);
       return undefined;
     }
-    const cd = decodeCd(this.#words, this.#features);
+    const cd = decodeCd(this.#words, this.#features, ste.world === NS_EL2);
     const context = { cd, epoch: -1, asidSpace: -1, globalSpace: -1, ipaSpace, stage2: ste.stage2 };
     this.#tag(context, ste);
     entry.insertContext(this.#cdIndex, context);
@@ -212,16 +212,18 @@ export class Translator {
   #tag(context: Context, ste: Ste): void {
     do {
       context.epoch = this.#tlb.epoch;
-      context.asidSpace = this.#tlb.space(ste.vmid, context.cd.asid);
-      context.globalSpace = this.#tlb.space(ste.vmid, GLOBAL | context.cd.aset);
-      context.ipaSpace = this.#tlb.space(ste.vmid, IPA);
+      context.asidSpace = this.#tlb.space(ste.world, context.cd.asid);
+      // Where there are no ASIDs nG is without effect (3.17.1).
+      if (context.cd.el2) context.globalSpace = context.asidSpace;
+      else context.globalSpace = this.#tlb.space(ste.world, GLOBAL | context.cd.aset);
+      context.ipaSpace = this.#tlb.space(ste.world, IPA);
     } while (context.epoch !== this.#tlb.epoch);
   }
 
   /** The TLB space of the IPAs of a stream. */
   #ipaSpaceOf(entry: ConfigEntry): number {
     if (entry.epoch !== this.#tlb.epoch) {
-      entry.ipaSpace = this.#tlb.space(entry.ste.vmid, IPA);
+      entry.ipaSpace = this.#tlb.space(entry.ste.world, IPA);
       entry.epoch = this.#tlb.epoch;
     }
     return entry.ipaSpace;
@@ -274,7 +276,8 @@ export class Translator {
       if (event !== events.NONE) return this.#walkFault(t, context, event);
       permissions = walker.permissions;
     }
-    if (!permitted(permissions, this.#privileged, this.#instruction, t.write, cd.wxn, cd.pan)) {
+    // At NS-EL2 privilege is not checked; events show it all the same.
+    if (!permitted(permissions, this.#privileged || cd.el2, this.#instruction, t.write, cd.wxn, cd.pan)) {
       fault.stage2 = false;
       fault.cause = events.CLASS_IN;
       return this.#fault1(t, cd, events.F_PERMISSION);

@@ -13,7 +13,7 @@ import { CLASS_IN, CLASS_TT, F_ACCESS, F_ADDR_SIZE, F_PERMISSION, F_TRANSLATION,
 import type { FaultSource } from './events.ts';
 import { OFFSET_MASK } from './granule.ts';
 import { toAddress } from './layout.ts';
-import { hierarchyOf, NESTED, permissionsOf, walkPermittedAtStage2 } from './permissions.ts';
+import { hierarchyOf, NESTED, permissionsAtEl2, permissionsOf, walkPermittedAtStage2 } from './permissions.ts';
 import type { Stage2Config } from './stage2-config.ts';
 import type { Stage2Walker } from './stage2-walk.ts';
 import type { Tlb } from './tlb.ts';
@@ -99,7 +99,10 @@ export class Walker {
     if (!descriptor.accessed && !cd.affd) return this.#stage1Fault(F_ACCESS);
     this.kind = granule.leafKind[level]!;
     this.outputBase = descriptor.address(granule.shift[level]!);
-    this.permissions = permissionsOf(descriptor.low, descriptor.high, range.hierarchicalDisabled ? 0 : hierarchy);
+    if (range.hierarchicalDisabled) hierarchy = 0;
+    this.permissions = cd.el2
+      ? permissionsAtEl2(descriptor.low, descriptor.high, hierarchy)
+      : permissionsOf(descriptor.low, descriptor.high, hierarchy);
     this.#global = descriptor.global;
     this.#cacheable = level === 3 || this.#cachesNt || !descriptor.noTranslationCaching;
     for (let above = firstLevel; above < level; above++) {

@@ -2,11 +2,20 @@
 import type { CommandFields, CommandName } from '../../scenario/encode/commands.ts';
 import type { DescriptorFields } from '../../scenario/encode/descriptor.ts';
 import type { SteFields } from '../../scenario/encode/ste.ts';
-import type { World } from './world.ts';
+import type { Shape } from './shape.ts';
+import type { Target } from './target.ts';
 
 const STAGE1 = 0b101n;
 const STAGE2 = 0b110n;
 const NESTED = 0b111n;
+
+/** What of the world dressing looks at. */
+interface Shaped {
+  readonly shape: Shape;
+  readonly target: Target;
+  /** The SubstreamID that leads to the CD of a stream. */
+  substreamOf(stream: number): number | undefined;
+}
 
 export interface DressedSte {
   readonly set?: SteFields;
@@ -15,7 +24,7 @@ export interface DressedSte {
 }
 
 /** The fields of an STE that a story gives `set` of. */
-export function dressSte(world: World, cd: number, set: SteFields | undefined): DressedSte {
+export function dressSte(world: Shaped, cd: number, set: SteFields | undefined): DressedSte {
   const { shape } = world;
   const told = set?.Config ?? STAGE1;
   const Config = told !== STAGE1 ? told : shape.only ? STAGE2 : shape.stage2 === undefined ? STAGE1 : NESTED;
@@ -43,7 +52,7 @@ export function dressSte(world: World, cd: number, set: SteFields | undefined): 
   };
 }
 
-function substreamFor(world: World, cd: number): Pick<DressedSte, 'substream'> {
+function substreamFor(world: Shaped, cd: number): Pick<DressedSte, 'substream'> {
   const { substreams } = world.shape;
   if (substreams === undefined) return {};
   const substream = substreams.above + cd;
@@ -57,7 +66,7 @@ export interface DressedCommand {
 }
 
 /** A command that reaches in the shape what it would reach in a world of stage 1 alone. */
-export function dressCommand(world: World, name: CommandName, set: CommandFields | undefined): DressedCommand {
+export function dressCommand(world: Shaped, name: CommandName, set: CommandFields | undefined): DressedCommand {
   const { shape, target } = world;
   switch (name) {
     case 'CMD_TLBI_NH_ALL':
@@ -86,7 +95,7 @@ function plain(name: CommandName, set: CommandFields | undefined): DressedComman
 }
 
 /** The VMID of the usual streams of the world. */
-export function vmidOf(world: World): bigint {
+export function vmidOf(world: Shaped): bigint {
   const { stage2, vmid } = world.shape;
   return stage2 === undefined ? vmid : BigInt(stage2.vm + 1);
 }
@@ -96,7 +105,7 @@ function tagged(name: CommandName, set: CommandFields | undefined, VMID: bigint)
 }
 
 /** By IPA what was by VA, by VMID what was by ASID. */
-function stage2Tlbi(world: World, name: CommandName, set: CommandFields | undefined): DressedCommand {
+function stage2Tlbi(world: Shaped, name: CommandName, set: CommandFields | undefined): DressedCommand {
   const VMID = set?.VMID ?? vmidOf(world);
   if (name === 'CMD_TLBI_NH_ALL' || name === 'CMD_TLBI_NH_ASID') return { name: 'CMD_TLBI_S12_VMALL', set: { VMID } };
   const { ASID: _, ...rest } = set ?? {};
@@ -105,13 +114,13 @@ function stage2Tlbi(world: World, name: CommandName, set: CommandFields | undefi
 }
 
 /** SubstreamID 0, which stories say for the CD of a stream, is in a CD table the one that its DMA has. */
-function cfgiCd(world: World, set: CommandFields | undefined): DressedCommand {
+function cfgiCd(world: Shaped, set: CommandFields | undefined): DressedCommand {
   const substream = world.substreamOf(Number(set?.StreamID ?? 0n));
   if (substream === undefined || (set?.SubstreamID ?? 0n) !== 0n) return plain('CMD_CFGI_CD', set);
   return { name: 'CMD_CFGI_CD', set: { ...set, SubstreamID: BigInt(substream) } };
 }
 
-function prefetch(world: World, name: CommandName, set: CommandFields | undefined): DressedCommand {
+function prefetch(world: Shaped, name: CommandName, set: CommandFields | undefined): DressedCommand {
   const substream = world.substreamOf(Number(set?.StreamID ?? 0n));
   if (substream === undefined || set?.SSV !== undefined) return plain(name, set);
   return { name, set: { ...set, SSV: 1n, SubstreamID: BigInt(substream) } };

@@ -66,7 +66,7 @@ export function eventOverflow(world: World): void {
   ]);
   const irqCtrl = draw.pick([5, 5, 4, 1, 0]);
   const [client] = openWorld(world, { streams: 1, pages: 1, boot: { eventqLog2Size: log2Size, irqCtrl } });
-  const events = new Events(world, client, log2Size);
+  const events = new Events(world, client, world.eventqLog2Size);
   const rounds = draw.between(2, 4);
   for (let round = 0; round < rounds; round += 1) {
     const burst = draw.between(1, 2 ** log2Size + 2);
@@ -95,7 +95,7 @@ function consumeSome(events: Events): void {
 export function eventQueueOff(world: World): void {
   const { draw } = world;
   const [client] = openWorld(world, { streams: 1, pages: 1, boot: { irqCtrl: draw.pick([5, 4, 0]) } });
-  const events = new Events(world, client, 5);
+  const events = new Events(world, client, world.eventqLog2Size);
   if (draw.chance(60)) events.fault();
   if (draw.chance(50)) world.events();
   const on = world.cr0;
@@ -192,7 +192,7 @@ export function repeatedFaults(world: World): void {
 export function interrupts(world: World): void {
   const { draw } = world;
   const [client] = openWorld(world, { streams: 1, pages: 1, boot: { irqCtrl: draw.between(0, 7) } });
-  const events = new Events(world, client, 5);
+  const events = new Events(world, client, world.eventqLog2Size);
   const rounds = draw.between(4, 6);
   for (let round = 0; round < rounds; round += 1) {
     draw.weighted<() => void>([
@@ -227,6 +227,7 @@ function unacknowledged(world: World): void {
 
 /** Two of one source before anything settles: one interrupt may stand for both (MSI-012). */
 function syncsAtOnce(world: World): void {
+  if (world.cmdqSize < 2) return;
   world.quietly(() => {
     world.command('CMD_SYNC', { CS: 1n }, { ring: false });
     world.command('CMD_SYNC', { CS: 1n });

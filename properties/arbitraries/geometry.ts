@@ -53,12 +53,13 @@ export function geometry(world: World): void {
   }
   if (g0 === '4K' && t0sz <= 33 && draw.chance(40)) low.push(mapAt(world, cd, g0, 0x4000_0000n, 1, blockLeaf(world)));
   // A block where the granule has none (D8.2): F_TRANSLATION.
-  if (draw.chance(15)) noBlockThere(world, cd, g0, t0sz);
+  const noBlock = draw.chance(g0 === '4K' ? 15 : 30) ? noBlockThere(world, cd, g0, t0sz) : undefined;
   world.boot();
   for (const mapping of [...low, ...high]) {
     access(world, stream, mapping);
     if (draw.chance(40)) access(world, stream, mapping);
   }
+  if (noBlock !== undefined) anyAccess(world, stream, noBlock);
   for (const address of edges(world, t0sz, t1sz, [...low, ...high])) anyAccess(world, stream, address);
   world.events();
   access(world, stream, draw.pick([...low, ...high]));
@@ -92,12 +93,14 @@ function outputFor(world: World, shift: number): bigint {
   return PATTERN_BASE + BigInt(world.draw.between(64, 1000)) * (shift > 16 ? 0n : 0x1000n);
 }
 
-function noBlockThere(world: World, cd: number, granule: Granule, tsz: number): void {
-  const level = granule === '64K' ? 1 : 0;
-  if (startLevel(tsz, granule) > level) return;
+/** Returns an address that it maps. */
+function noBlockThere(world: World, cd: number, granule: Granule, tsz: number): bigint | undefined {
+  const level = granule === '64K' ? 1 : granule === '16K' && world.draw.chance(60) ? 1 : 0;
+  if (startLevel(tsz, granule) > level) return undefined;
   const va = 0x7fn << BigInt(levelShift(level, granule));
   const at = va % (1n << BigInt(64 - tsz));
   world.mapIn({ cd, ...(granule === '4K' ? {} : { granule }) }, at, 0x4000_0000n, level);
+  return at;
 }
 
 type Half = readonly [granule: Granule, tsz: number];

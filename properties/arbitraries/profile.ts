@@ -63,12 +63,13 @@ function drawProfile(draw: Draw): Profile {
   return profile;
 }
 
-/** SMMUv3.1: what later versions made mandatory may be absent. */
+/** SMMUv3.1: what later versions made mandatory may be absent. With both stages Hyp is there in SMMUv3.2 anyway. */
 function olderVersion(draw: Draw, profile: Drawn): Profile {
   profile.ArchMinorRev = 1;
   profile.FWB = 0;
   profile.BBML = 0;
   profile.RIL = 0;
+  if (profile.S1P === 1 && profile.S2P === 1 && draw.chance(35)) profile.Hyp = 1;
   profile.STT = draw.chance(30) ? (profile.STT ?? 0) : 0;
   return profile;
 }
@@ -94,7 +95,7 @@ const BUILDS: readonly Profile[] = [
   { S1P: 1, S2P: 0, TTENDIAN: 3, ASID16: 0, GRAN4K: 0, GRAN64K: 1, OAS: 40 },
   { S1P: 1, S2P: 1, GRAN4K: 0, GRAN16K: 1, OAS: 36 },
   { S1P: 1, S2P: 1, ArchMinorRev: 1, FWB: 0, RIL: 0, BBML: 0, STT: 0, SSIDSIZE: 4, GRAN16K: 1, GRAN64K: 1 },
-  { S1P: 1, S2P: 1, ArchMinorRev: 1, FWB: 0, RIL: 0, BBML: 0, STT: 0, ST_LEVEL: 1, SIDSIZE: 8, OAS: 42 },
+  { S1P: 1, S2P: 1, ArchMinorRev: 1, FWB: 0, RIL: 0, BBML: 0, STT: 0, ST_LEVEL: 1, SIDSIZE: 8, OAS: 42, Hyp: 1 },
 ];
 
 /** The ID registers of the builds that coverage counts rules for. */

@@ -206,6 +206,7 @@ function mismatch(world: World, { granule, set }: Sized, vm: number): SteFields 
     [1, () => ({ S2T0SZ: BigInt(Math.max(0, 64 - target.ias - 1)) })],
     [1, () => ({ S2T0SZ: draw.pick([39n, 40n, 48n, 49n, 16n, 15n, 12n]) })],
     [1, () => ({ S2TG: 3n })],
+    [1, () => ({ S2SL0: 3n, S2TG: TG[draw.pick(target.granules)] })],
     [1, () => ({ S2TG: BigInt(draw.between(0, 2)) })],
     [1, () => ({ S2PS: 0n, S2TTB: 1n << 32n })],
     [usual.length > 0 ? 1 : 0, () => ({ S2PS: BigInt(draw.between(0, 7)) })],

@@ -58,7 +58,7 @@ function oddFields(world: World): SteFields {
     [1, () => ({ S2S: 1n, S2R: 0n })],
     [2, () => ({ S2R: 0n })],
     [3, () => ({ S2VMID: draw.pick([0x100n, 0xff00n, 0xffffn, 0xffn, 0n]) })],
-    [3, () => ({ S2ENDI: world.shape.bigEndian ? 0n : 1n })],
+    [target.ttendian >= 2 ? 9 : 3, () => ({ S2ENDI: world.shape.bigEndian ? 0n : 1n })],
     [2, () => ({ Config: draw.pick([5n, 6n, 7n]) })],
     // Stage 2 is off: nothing of its fields counts (STE-212, STE-262).
     [

@@ -38,6 +38,7 @@ export function substreams(world: World): void {
     if (draw.chance(85)) world.sync();
     use(world, tabled, told);
     use(world, tabled, structure === 'l1cd' && draw.chance(50) ? undefined : anySubstream(world, tabled));
+    if (structure === 'l1cd' && draw.chance(40)) reactivate(world, tabled, told);
     if (draw.chance(30)) world.events();
   }
   restore(world, tabled);
@@ -181,6 +182,24 @@ function oddL1cd(world: World): L1cdFields {
     { L2Ptr: 0x4100_0000n },
     {},
   ]);
+}
+
+/** A level 1 entry made valid again, told by any SubstreamID under it (CFGI-046), or by one that needs no level 1 entry (CFGI-039). */
+function reactivate(world: World, tabled: Tabled, substream: number): void {
+  const { draw } = world;
+  const { stream, leafBits } = tabled;
+  const index = substream >> leafBits;
+  if (draw.chance(50)) {
+    world.push({ do: 'l1cd', index, set: { V: 0n } });
+    world.bareCommand('CMD_CFGI_CD_ALL', { StreamID: BigInt(stream) });
+    world.sync();
+    use(world, tabled, index === 0 && tabled.S1DSS === 2 ? undefined : substream);
+  }
+  world.push({ do: 'l1cd', index });
+  const SubstreamID = BigInt(substream) ^ draw.bits(1);
+  world.bareCommand('CMD_CFGI_CD', { StreamID: BigInt(stream), SubstreamID, Leaf: draw.chance(75) ? 0n : 1n });
+  world.sync();
+  use(world, tabled, substream);
 }
 
 /** The invalidation that reaches the structure, or one that is too narrow, elsewhere, or of another kind. */

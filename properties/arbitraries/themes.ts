@@ -59,6 +59,8 @@ const s2p = (target: Target): boolean => target.s2p;
 const both = (target: Target): boolean => target.s1p && target.s2p;
 const tabled = (target: Target): boolean => target.s1p && target.ssidSize > 0 && target.capabilities.substreams;
 const twoLevel = (target: Target): boolean => target.twoLevel;
+/** A Command queue of four entries. */
+const roomy = (target: Target): boolean => target.cmdqs >= 2;
 const resettable = (target: Target): boolean => target.capabilities.reset === true;
 
 export const THEMES: readonly Theme[] = [
@@ -81,11 +83,11 @@ export const THEMES: readonly Theme[] = [
   { name: 'commands', weight: 7, story: commands, asides: 'any' },
   { name: 'batches', weight: 4, story: batches, asides: 'quiet' },
   { name: 'command-errors', weight: 9, story: commandErrors, asides: 'any' },
-  { name: 'error-in-batch', weight: 2, story: errorInBatch, asides: 'quiet' },
+  { name: 'error-in-batch', weight: 2, story: errorInBatch, asides: 'quiet', needs: roomy },
   { name: 'command-queue-by-hand', weight: 5, story: commandQueueByHand, asides: 'quiet' },
-  { name: 'command-fetch-aborts', weight: 2, story: commandFetchAborts, asides: 'quiet' },
-  { name: 'producer-moves', weight: 3, story: producerMoves, asides: 'quiet' },
-  { name: 'command-altered', weight: 3, story: commandAltered, asides: 'none' },
+  { name: 'command-fetch-aborts', weight: 2, story: commandFetchAborts, asides: 'quiet', needs: roomy },
+  { name: 'producer-moves', weight: 3, story: producerMoves, asides: 'quiet', needs: roomy },
+  { name: 'command-altered', weight: 3, story: commandAltered, asides: 'none', needs: roomy },
   { name: 'two-errors', weight: 3, story: twoErrors, asides: 'none' },
   { name: 'queue-misuse', weight: 2, story: queueMisuse, asides: 'none' },
   { name: 'event-overflow', weight: 6, story: eventOverflow, asides: 'quiet' },

@@ -124,10 +124,16 @@ export class World {
 
   boot(options: BootOptions = {}): void {
     const { split } = this.shape;
-    const shaped =
-      split === undefined ? options : { strtabLog2Size: split + this.draw.between(1, 3), split, ...options };
-    this.cmdqLog2Size = options.cmdqLog2Size ?? 6;
-    this.eventqLog2Size = options.eventqLog2Size ?? 5;
+    this.cmdqLog2Size = Math.min(options.cmdqLog2Size ?? 6, this.target.cmdqs);
+    this.eventqLog2Size = Math.min(options.eventqLog2Size ?? 5, this.target.eventqs);
+    const shaped: Mutable<BootOptions> = { ...options };
+    // A queue that were larger than can be would wrap elsewhere than `boot` and `command` take it to.
+    if (this.cmdqLog2Size !== 6) shaped.cmdqLog2Size = this.cmdqLog2Size;
+    if (this.eventqLog2Size !== 5) shaped.eventqLog2Size = this.eventqLog2Size;
+    if (split !== undefined) {
+      shaped.split = split;
+      shaped.strtabLog2Size ??= split + this.draw.between(1, 3);
+    }
     this.strtabLog2Size = shaped.strtabLog2Size ?? 5;
     this.cr0 = BigInt(options.cr0 ?? 0xd);
     this.cmdqRuns = (this.cr0 & CMDQEN) !== 0n;

@@ -30,7 +30,15 @@ function execute(structure: bigint): readonly Call[] | 'illegal' {
         },
     },
   ) as CommandParts['tlb'] & CommandParts['configCache'] & CommandParts['translator'] & Interrupts;
-  const parts = { features: FEATURES, interrupts: noting, configCache: noting, tlb: noting, translator: noting };
+  const registers = { e2h: true };
+  const parts = {
+    features: FEATURES,
+    registers,
+    interrupts: noting,
+    configCache: noting,
+    tlb: noting,
+    translator: noting,
+  };
   const words = Uint32Array.from(wordsOf(structure, 128, 32).map(Number));
   return new Commands(parts).execute(words) === CERROR_ILL ? 'illegal' : calls;
 }
@@ -99,7 +107,6 @@ function byAddress(name: string, does: string): Record<string, ProbeOf> {
     }),
     [`${name}.TTL`]: effect((s) => scope(s)?.level, { given: given(name, { TG: 1n, NUM: 1n }) }),
     [`${name}.TG`]: effect((s) => scope(s)?.tg, { given: given(name, { NUM: 1n }) }),
-    [`${name}.VMID`]: effect((s) => argument(s, 1), { given: given(name) }),
     ...unused(name, NO_128, 'TTL128'),
   };
 }
@@ -114,7 +121,7 @@ function refused(why: string, ...commands: readonly string[]): Record<string, Pr
 }
 
 export const COMMAND_PROBES: Record<string, ProbeOf> = {
-  ...refused('no EL2 and EL3', 'CMD_TLBI_EL2', 'CMD_TLBI_EL3'),
+  ...refused('no EL3', 'CMD_TLBI_EL3'),
   ...refused(
     'no ATS, PRI, stalls, MPAM and DPT',
     'CMD_ATC',
@@ -133,8 +140,10 @@ export const COMMAND_PROBES: Record<string, ProbeOf> = {
   ...opcode('CMD_CFGI_CD_ALL', 'invalidateCds'),
   ...opcode('CMD_TLBI_NH_ALL', 'invalidateVmid'),
   ...opcode('CMD_TLBI_NH_ASID', 'invalidateAsid'),
+  ...opcode('CMD_TLBI_EL2_ALL', 'invalidateEl2'),
+  ...opcode('CMD_TLBI_EL2_ASID', 'invalidateAsid'),
   ...opcode('CMD_TLBI_S12_VMALL', 'invalidateVmid'),
-  ...opcode('CMD_TLBI_NSNH_ALL', 'invalidateAll'),
+  ...opcode('CMD_TLBI_NSNH_ALL', 'invalidateEl1'),
   ...opcode('CMD_SYNC', 'raise', { CS: 1n }),
   'CMD_PREFETCH_CONFIG.StreamID': stream('CMD_PREFETCH_CONFIG'),
   'CMD_PREFETCH_ADDR.StreamID': stream('CMD_PREFETCH_ADDR'),
@@ -165,9 +174,17 @@ export const COMMAND_PROBES: Record<string, ProbeOf> = {
   'CMD_TLBI_NH_ASID.ASID': effect((s) => argument(s, 1), { given: given('CMD_TLBI_NH_ASID') }),
   'CMD_TLBI_S12_VMALL.VMID': effect((s) => argument(s, 0), { given: given('CMD_TLBI_S12_VMALL') }),
   ...byAddress('CMD_TLBI_NH_VA', 'invalidateVa'),
+  'CMD_TLBI_NH_VA.VMID': effect((s) => argument(s, 1), { given: given('CMD_TLBI_NH_VA') }),
   'CMD_TLBI_NH_VA.ASID': effect((s) => argument(s, 2), { given: given('CMD_TLBI_NH_VA') }),
   ...byAddress('CMD_TLBI_NH_VAA', 'invalidateVa'),
+  'CMD_TLBI_NH_VAA.VMID': effect((s) => argument(s, 1), { given: given('CMD_TLBI_NH_VAA') }),
   ...byAddress('CMD_TLBI_S2_IPA', 'invalidateIpa'),
+  'CMD_TLBI_S2_IPA.VMID': effect((s) => argument(s, 1), { given: given('CMD_TLBI_S2_IPA') }),
+  // CR2.E2H is 1 here, so that the ASID counts.
+  ...byAddress('CMD_TLBI_EL2_VA', 'invalidateVa'),
+  'CMD_TLBI_EL2_VA.ASID': effect((s) => argument(s, 2), { given: given('CMD_TLBI_EL2_VA') }),
+  ...byAddress('CMD_TLBI_EL2_VAA', 'invalidateVa'),
+  'CMD_TLBI_EL2_ASID.ASID': effect((s) => argument(s, 1), { given: given('CMD_TLBI_EL2_ASID') }),
   'CMD_PREFETCH_ADDR.Address': effect((s) => prefetched(s, 0) >> 12n, { given: given('CMD_PREFETCH_ADDR') }),
   'CMD_PREFETCH_ADDR.Size': effect((s) => Math.min(32, prefetches(s).length), {
     given: given('CMD_PREFETCH_ADDR'),

@@ -5,6 +5,7 @@ import { ADDRESS_SIZES, resolveFeatures } from '../../model/smmu/features.ts';
 import { decodeSte, STE_ABORT, STE_ILLEGAL } from '../../model/smmu/ste.ts';
 import type { Ste } from '../../model/smmu/ste.ts';
 import type { Stage2Config } from '../../model/smmu/stage2-config.ts';
+import { NS_EL2 } from '../../model/smmu/tlb-spaces.ts';
 import { modelFeatures } from '../../subjects/model-features.ts';
 import { readFacts, structureOf, wordsOf } from './facts.ts';
 import { PROFILE } from './programs.ts';
@@ -20,8 +21,8 @@ function words(structure: bigint, size: number): Uint32Array {
   return Uint32Array.from(wordsOf(structure, size, 32).map(Number));
 }
 
-const ste = (structure: bigint): Ste => decodeSte(words(structure, 512), FEATURES);
-const cd = (structure: bigint): Cd => decodeCd(words(structure, 512), FEATURES);
+const ste = (structure: bigint): Ste => decodeSte(words(structure, 512), FEATURES, false);
+const cd = (structure: bigint): Cd => decodeCd(words(structure, 512), FEATURES, false);
 
 const PASSES = structureOf(STE_FACTS, { V: 1n, Config: 0b100n });
 const STAGE1 = structureOf(STE_FACTS, { V: 1n, Config: 0b101n });
@@ -56,8 +57,13 @@ export const STE_PROBES: Record<string, ProbeOf> = {
   'STE.S1CDMax': value((s) => ste(s).s1CdMax),
   'STE.S1DSS': value((s) => ste(s).s1Dss),
   'STE.S1STALLD': effect(illegal, { given: STAGE1 }),
+  'STE.STRW': effect((s) => (illegal(s) ? 'ILLEGAL' : ste(s).world), {
+    given: STAGE1,
+    values: [0n, 1n, 2n, 3n],
+    expected: (strw) => [0n, 'ILLEGAL', BigInt(NS_EL2), 'ILLEGAL'][Number(strw)],
+  }),
   'STE.S2FWB': effect((s) => stage2(s)?.fwb, stage2Given()),
-  'STE.S2VMID': value((s) => ste(s).vmid),
+  'STE.S2VMID': value((s) => ste(s).world),
   'STE.S2T0SZ': effect((s) => 64 - Math.log2(stage2(s)?.ipaLimit ?? 1), {
     ...stage2Given(),
     values: [21n, 22n, 25n, 26n, 33n],
@@ -94,7 +100,6 @@ export const STE_PROBES: Record<string, ProbeOf> = {
   ...unused('STE', 'events are not merged', 'MEV'),
   ...unused('STE', 'ATS and PRI are not implemented', 'PPAR EATS'),
   ...unused('STE', 'for software', 'SW_RESERVED'),
-  ...unused('STE', 'one StreamWorld only: IDR0.Hyp is 0', 'STRW'),
   ...unused('STE', 'PBHA is not implemented', 'S2HWU59 S2HWU60 S2HWU61 S2HWU62'),
   ...unused('STE', 'no 52-bit addresses, no 128-bit descriptors', 'S2SL0_2 S2DS S2SKL'),
   ...unused('STE', NO_HTTU, 'S2HAFT'),

@@ -157,7 +157,7 @@ export const REGISTER_PROBES: Record<string, ProbeOf> = {
   'CR0.ATSCHK': storedWith(state.CR0, 'ats'),
   'CR0.VMW': storedWith(state.CR0, 'vmw'),
   'CR0.DPT_WALK_EN': storedWith(state.CR0, 'dpt'),
-  'CR2.RECINVSID': effect((s) => stored(state.CR2, s, FEATURES) !== 0),
+  'CR2.RECINVSID': effect((s) => stored(state.CR2, s, { ...FEATURES, hyp: false }) !== 0),
   'CR2.E2H': storedWith(state.CR2, 'hyp'),
   'CR2.PTM': storedWith(state.CR2, 'btm'),
   'CR2.REC_CFG_ATS': storedWith(state.CR2, 'atsRecErr'),

@@ -101,7 +101,7 @@ export const CONFIGURATION_CACHE_BUGS = [
     edit(
       'translate',
       'else this.#reject(t, event);\n      return undefined;',
-      'else this.#reject(t, event);\n      if (event !== events.F_CD_FETCH) return undefined;\n      const cd = decodeCd(new Uint32Array(STE_WORDS), this.#features);\n' +
+      'else this.#reject(t, event);\n      if (event !== events.F_CD_FETCH) return undefined;\n      const cd = decodeCd(new Uint32Array(STE_WORDS), this.#features, false);\n' +
         '      entry.insertContext(this.#cdIndex, { cd, epoch: -1, asidSpace: 0, globalSpace: 0, ipaSpace, stage2: ste.stage2 });\n' +
         '      return undefined;',
     ),
@@ -197,7 +197,7 @@ export const TLB_BUGS = [
   bug(
     'BUG-215',
     { title: 'The ASID is left out of the tag', area: 'TLB', origin: '3.17', severity: 'isolation breach' },
-    edit('cd', 'asid: get(words, ASID),', 'asid: 0,'),
+    edit('cd', 'asid: el2 ? 0 : get(words, ASID),', 'asid: 0,'),
     edit(
       'commands',
       'this.#tlb.invalidateAsid(this.#vmidOf(words), get(words, ASID));',
@@ -212,7 +212,7 @@ export const TLB_BUGS = [
   bug(
     'BUG-216',
     { title: 'ASID[15:8] is left out of the tag', area: 'TLB', origin: '3.17', severity: 'isolation breach' },
-    edit('cd', 'asid: get(words, ASID),', 'asid: get(words, ASID) & 0xff,'),
+    edit('cd', 'asid: el2 ? 0 : get(words, ASID),', 'asid: el2 ? 0 : get(words, ASID) & 0xff,'),
     edit(
       'commands',
       'this.#tlb.invalidateAsid(this.#vmidOf(words), get(words, ASID));',

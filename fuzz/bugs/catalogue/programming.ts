@@ -205,6 +205,20 @@ export const COMMAND_QUEUE_BUGS = [
 
 export const REGISTER_BUGS = [
   bug(
+    'BUG-602',
+    { title: 'IDR0.Hyp is 0 although EL2 is there', area: 'registers', origin: '6.3.1', severity: 'wrong register' },
+    edit('features', 'bit(f.hyp, 9) +', ''),
+  ),
+  bug(
+    'BUG-603',
+    { title: 'CR2.E2H is RES0 with Hyp', area: 'registers', origin: '6.3.12', severity: 'wrong register' },
+    edit(
+      'registers',
+      'return map.CR2_RECINVSID | (this.#features.hyp ? map.CR2_E2H : 0);',
+      'return map.CR2_RECINVSID;',
+    ),
+  ),
+  bug(
     'BUG-17',
     {
       title: 'IIDR and AIDR change places',

@@ -37,8 +37,8 @@ export const STAGE2_TLB_BUGS = [
     },
     edit(
       'translate',
-      'context.asidSpace = this.#tlb.space(ste.vmid,',
-      'context.asidSpace = this.#tlb.space(ste.stage2 === undefined ? 0 : ste.vmid,',
+      'context.asidSpace = this.#tlb.space(ste.world,',
+      'context.asidSpace = this.#tlb.space(ste.stage2 === undefined ? 0 : ste.world,',
     ),
   ),
   bug(
@@ -46,7 +46,7 @@ export const STAGE2_TLB_BUGS = [
     { title: 'Global entries are shared by all VMIDs', area: 'TLB', origin: '3.17', severity: 'isolation breach' },
     edit(
       'translate',
-      'this.#tlb.space(ste.vmid, GLOBAL | context.cd.aset)',
+      'this.#tlb.space(ste.world, GLOBAL | context.cd.aset)',
       'this.#tlb.space(0, GLOBAL | context.cd.aset)',
     ),
   ),

@@ -3,6 +3,16 @@ import { bug, edit } from '../bug.ts';
 
 export const STAGE2_STE_BUGS = [
   bug(
+    'BUG-601',
+    {
+      title: 'STRW counts although stage 2 or bypass has it ignored',
+      area: 'stream table',
+      origin: '5.2',
+      severity: 'spurious fault',
+    },
+    edit('ste', 'features.hyp && get(words, CONFIG) === 0b101 ? get(words, STRW)', 'features.hyp ? get(words, STRW)'),
+  ),
+  bug(
     'BUG-486',
     {
       title: 'A VMID above 8 bits without IDR0.VMID16 is not ILLEGAL',
@@ -10,7 +20,7 @@ export const STAGE2_STE_BUGS = [
       origin: '5.2.2',
       severity: 'missing fault',
     },
-    edit('ste', 'if ((stage1 || stage2) && vmidIllegal(words, features)) return STE_ILLEGAL;', ''),
+    edit('ste', 'if (strw === STRW_EL1 && (stage1 || stage2) && vmidIllegal(words, features)) return STE_ILLEGAL;', ''),
   ),
   bug(
     'BUG-487',
@@ -438,8 +448,8 @@ export const STAGE2_PERMISSION_BUGS = [
     },
     edit(
       'translate',
-      'if (!permitted(permissions, this.#privileged, this.#instruction, t.write, cd.wxn, cd.pan)) {',
-      'if (!hit && stage2 !== undefined) {\n      const early = walker.combine(stage2, context, high, low);\n      if (early !== events.NONE) return this.#stage2Fault(t, stage2, early);\n      walker.walk(cd, range, context, high, low);\n    }\n    if (!permitted(permissions, this.#privileged, this.#instruction, t.write, cd.wxn, cd.pan)) {',
+      'if (!permitted(permissions, this.#privileged || cd.el2, this.#instruction, t.write, cd.wxn, cd.pan)) {',
+      'if (!hit && stage2 !== undefined) {\n      const early = walker.combine(stage2, context, high, low);\n      if (early !== events.NONE) return this.#stage2Fault(t, stage2, early);\n      walker.walk(cd, range, context, high, low);\n    }\n    if (!permitted(permissions, this.#privileged || cd.el2, this.#instruction, t.write, cd.wxn, cd.pan)) {',
     ),
   ),
 ];

@@ -200,11 +200,7 @@ export const CONTEXT_BUGS = [
       origin: '5.4.2',
       severity: 'missing fault',
     },
-    edit(
-      'cd',
-      'return rangeIllegal(words, HALF0, features) || rangeIllegal(words, HALF1, features);',
-      'return rangeIllegal(words, HALF0, features);',
-    ),
+    edit('cd', ' || (walks1 && rangeIllegal(words, HALF1, features));', ';'),
   ),
   bug(
     'BUG-251',
@@ -214,16 +210,12 @@ export const CONTEXT_BUGS = [
       origin: '5.4.2',
       severity: 'missing fault',
     },
-    edit(
-      'cd',
-      'return rangeIllegal(words, HALF0, features) || rangeIllegal(words, HALF1, features);',
-      'return rangeIllegal(words, HALF0, features);',
-    ),
+    edit('cd', ' || (walks1 && rangeIllegal(words, HALF1, features));', ';'),
     edit('cd', 'readonly illegal: boolean;', 'readonly illegal: boolean;\n  readonly highIllegal: boolean;'),
     edit(
       'cd',
-      'illegal: cdIllegal(words, features),',
-      'illegal: cdIllegal(words, features),\n    highIllegal: rangeIllegal(words, HALF1, features),',
+      'illegal: cdIllegal(words, features, el2),',
+      'illegal: cdIllegal(words, features, el2),\n    highIllegal: walks(words, HALF1, el2) && rangeIllegal(words, HALF1, features),',
     ),
     edit(
       'translate',
@@ -239,7 +231,11 @@ export const CONTEXT_BUGS = [
       origin: '5.4.1.1',
       severity: 'spurious fault',
     },
-    edit('cd', 'if (flag(words, half.epd)) return false;', ''),
+    edit(
+      'cd',
+      '(walks0 && rangeIllegal(words, HALF0, features)) || (walks1 && rangeIllegal',
+      'rangeIllegal(words, HALF0, features) || (!el2 && rangeIllegal',
+    ),
   ),
   bug(
     'BUG-253',

@@ -93,7 +93,7 @@ export const WALK_BUGS = [
   bug(
     'BUG-276',
     { title: 'CD.EPDx is ignored', area: 'walk', origin: '5.4', severity: 'missing fault' },
-    edit('cd', 'disabled: flag(words, half.epd),', 'disabled: false,'),
+    edit('cd', 'disabled: !walked,', 'disabled: false,'),
   ),
   bug(
     'BUG-277',
