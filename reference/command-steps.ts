@@ -13,7 +13,17 @@ import { commandQueue, needKnown, next, occupancy, slotAddress } from './queues.
 import { because, STOPS_COMMANDS } from './register-words.ts';
 import { commandCell, COMMANDS } from './rules/crosses.ts';
 import type { RuleId } from './rules/ids.ts';
-import { CMDQ_CONS, CMDQ_PROD, CMDQEN, EVENTQ_PROD, EVENTQEN, GERROR_CMDQ_ERR, SMMUEN, type State } from './state.ts';
+import {
+  CR2,
+  CMDQ_CONS,
+  CMDQ_PROD,
+  CMDQEN,
+  EVENTQ_PROD,
+  EVENTQEN,
+  GERROR_CMDQ_ERR,
+  SMMUEN,
+  type State,
+} from './state.ts';
 import { transactionOutcomes } from './transaction.ts';
 import { Undetermined } from './undetermined.ts';
 
@@ -168,15 +178,19 @@ function wouldReport(
   state: State,
   env: Environment,
   read: { streamId: number; substreamId: number | undefined; address: bigint },
-): EventName[] {
+): readonly EventName[] {
   const transaction = { ...read, write: false, privileged: false, instruction: false };
-  try {
-    const { outcomes } = transactionOutcomes(transaction, state, env.memory, env.features, env.now, true);
-    return outcomes.flatMap((outcome) => (outcome.event === undefined ? [] : [outcome.event.name]));
-  } catch (error) {
-    if (error instanceof Undetermined) return [];
-    throw error;
-  }
+  // Nothing is remembered, so every order of what is under way asks the same question.
+  const what = `report ${Object.values(read).join()} ${env.now} ${state.word(CR2)} ${state.unknown(CR2)}`;
+  return env.memory.derive(state.tables, env.features, what, () => {
+    try {
+      const { outcomes } = transactionOutcomes(transaction, state, env.memory, env.features, env.now, true);
+      return outcomes.flatMap((outcome) => (outcome.event === undefined ? [] : [outcome.event.name]));
+    } catch (error) {
+      if (error instanceof Undetermined) return [];
+      throw error;
+    }
+  });
 }
 
 /** An invalidation with the rules that its circumstances add: translation disabled, everything at once. */

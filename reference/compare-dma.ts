@@ -7,12 +7,14 @@ import type { Observation } from '../scenario/trace.ts';
 import type { Accepted, Comparison } from './comparison.ts';
 import type { Features } from './features.ts';
 import { inWords } from './in-words.ts';
+import type { Invalidation } from './invalidations.ts';
 import { agrees, type Content, type Memory, wordsOf } from './memory.ts';
-import type { Transaction, TransactionOutcome } from './outcomes.ts';
+import type { Transaction, TransactionOutcome, TransactionOutcomes } from './outcomes.ts';
 import type { Environment } from './environment.ts';
 import type { RuleId } from './rules/ids.ts';
 import type { State } from './state.ts';
-import { transactionOutcomes } from './transaction.ts';
+import { transactionKey, transactionOutcomes } from './transaction.ts';
+import { Undetermined } from './undetermined.ts';
 import type { Difference } from './verdict.ts';
 
 /** Rules by which a TLB invalidation leaves an entry alone, and by which a configuration one does. */
@@ -23,6 +25,7 @@ const SPARED_BY_TLBI: readonly RuleId[] = [
 const SPARED_BY_CFGI: readonly RuleId[] = ['CFGI-023', 'CFGI-031', 'CFGI-041', 'CFGI-044'];
 
 const ASKED_MAX = 3;
+const NO_INVALIDATIONS: readonly never[] = [];
 
 type DmaAction = Extract<Action, { op: 'dma-read' | 'dma-write' }>;
 
@@ -62,9 +65,15 @@ export class DmaComparison {
     let unknown: string | undefined;
     const write = action.op === 'dma-write';
     const transaction = transactionOf(action);
+    const known = new Map<string, { result: TransactionOutcomes; mattered?: boolean }>();
     for (const state of states) {
-      const result = transactionOutcomes(transaction, state, this.#memory, this.#f, env.now);
-      if (this.#isNews(result.forgotten) && this.#mattered(state, env, action, result.outcomes))
+      const key = transactionKey(state);
+      const judged = known.get(key) ?? {
+        result: transactionOutcomes(transaction, state, this.#memory, this.#f, env.now),
+      };
+      known.set(key, judged);
+      const { result } = judged;
+      if (this.#isNews(result.forgotten) && (judged.mattered ??= this.#mattered(state, env, action, result.outcomes)))
         forgotten.push(...result.forgotten);
       unknown ??= result.unknown;
       for (const outcome of result.outcomes) {
@@ -98,25 +107,22 @@ export class DmaComparison {
     observation: Observation,
     members: readonly TransactionOutcome[],
   ): RuleId {
+    const permitted = (state: State, remembered: readonly Invalidation[]): boolean =>
+      this.#without(state, env, action, remembered).some((outcome) =>
+        this.#agrees(state, action, outcome, observation),
+      );
     for (const state of states) {
       for (const invalidation of [...state.invalidations].reverse()) {
-        const remembering = state.copy();
-        remembering.invalidations = state.invalidations.filter((other) => other !== invalidation);
-        const { outcomes } = transactionOutcomes(transactionOf(action), remembering, this.#memory, this.#f, env.now);
+        const others = state.invalidations.filter((other) => other !== invalidation);
         const rule = invalidation.scope.rules[0];
-        if (rule !== undefined && outcomes.some((outcome) => this.#agrees(state, action, outcome, observation)))
-          return rule;
+        if (rule !== undefined && permitted(state, others)) return rule;
       }
     }
     for (const cache of ['tlb', 'config'] as const) {
       for (const state of states) {
-        const remembering = state.copy();
-        const kept = state.invalidations.filter((other) => other.scope.cache !== cache);
+        const others = state.invalidations.filter((other) => other.scope.cache !== cache);
         const rule = state.invalidations.findLast((other) => other.scope.cache === cache)?.scope.rules[0];
-        remembering.invalidations = kept;
-        const { outcomes } = transactionOutcomes(transactionOf(action), remembering, this.#memory, this.#f, env.now);
-        if (rule !== undefined && outcomes.some((outcome) => this.#agrees(state, action, outcome, observation)))
-          return rule;
+        if (rule !== undefined && permitted(state, others)) return rule;
       }
     }
     return members[0]?.rules.at(0) ?? 'STRTAB-002';
@@ -133,10 +139,28 @@ export class DmaComparison {
 
   /** Whether without any invalidation there would have been another outcome: else they show nothing. */
   #mattered(state: State, env: Environment, action: DmaAction, outcomes: readonly TransactionOutcome[]): boolean {
-    const remembering = state.copy();
-    remembering.invalidations = [];
-    const all = transactionOutcomes(transactionOf(action), remembering, this.#memory, this.#f, env.now).outcomes;
+    const all = this.#without(state, env, action, NO_INVALIDATIONS);
     return distinctOutcomes(all).length > distinctOutcomes(outcomes).length;
+  }
+
+  /**
+   * The outcomes there would have been if only these invalidations had been made; none where the reference cannot say, which
+   * is not to make the real ones undetermined.
+   */
+  #without(
+    state: State,
+    env: Environment,
+    action: DmaAction,
+    invalidations: readonly Invalidation[],
+  ): readonly TransactionOutcome[] {
+    const remembering = state.copy();
+    remembering.invalidations = invalidations;
+    try {
+      return transactionOutcomes(transactionOf(action), remembering, this.#memory, this.#f, env.now).outcomes;
+    } catch (error) {
+      if (error instanceof Undetermined) return [];
+      throw error;
+    }
   }
 
   /** Rules that what happened before this access makes it show. */

@@ -9,35 +9,14 @@ import type { Invalidation } from './invalidations.ts';
 import type { Content, Memory } from './memory.ts';
 import type { CrossCell } from './rules/crosses.ts';
 import type { RuleId } from './rules/ids.ts';
-
-/** A Stream table that was in use while SMMUEN was 1, from action `from` until just before `to`. */
-export interface TableWindow {
-  readonly from: number;
-  readonly to: number;
-  /** Effective base: aligned as 6.3.24 says, truncated to OAS. */
-  readonly base: bigint;
-  /** Whether ADDR had bits above OAS, so that the fetch may also be reported as out of range (3.4.3). */
-  readonly aboveOas: boolean;
-  readonly log2Size: number;
-  readonly linear: boolean;
-  /** Of a 2-level table: how many low StreamID bits index level 2. */
-  readonly split: number;
-  /** Rules that made base or size other than what was written. */
-  readonly rules: readonly RuleId[];
-}
-
-/** What a state remembers of the past, apart from memory: what caches may hold follows from both. */
-export type History = Pick<State, 'tables' | 'invalidations'>;
-
-/** Interrupt edges of one line that are due, between two points where everything settles. */
-export interface DueInterrupt {
-  /** At least one edge must come. */
-  readonly must: boolean;
-  /** At most this many may come (3.18: they may be coalesced). */
-  readonly max: number;
-  readonly seen: number;
-  readonly rules: readonly RuleId[];
-}
+import {
+  type DueInterrupt,
+  eventsKey,
+  historyKey,
+  interruptsKey,
+  overlayKey,
+  type TableWindow,
+} from './state-parts.ts';
 
 /** One 32-bit register word. */
 interface Cell {
@@ -214,56 +193,13 @@ export class State {
       this.gbpaPending,
       this.ghostErrors,
       this.cmdqStuck,
-      keyOf(this.events, eventsKey),
-      keyOf(this.recorded, eventsKey),
-      keyOf(this.interrupts, interruptsKey),
-      keyOf(this.invalidations, invalidationsKey),
-      keyOf(this.tables, tablesKey),
-      keyOf(this.overlay, overlayKey),
+      eventsKey(this.events),
+      eventsKey(this.recorded),
+      interruptsKey(this.interrupts),
+      historyKey(this),
+      overlayKey(this.overlay),
     ].join('|');
   }
-}
-
-/** Keys of the parts of states, which are never changed but replaced, and which many states share. */
-const keys = new WeakMap<object, string>();
-
-function keyOf<T extends object>(part: T, describe: (part: T) => string): string {
-  const known = keys.get(part);
-  if (known !== undefined) return known;
-  const key = describe(part);
-  keys.set(part, key);
-  return key;
-}
-
-function eventsKey(events: readonly EventRecord[]): string {
-  return events.map((event) => event.words.join()).join(';');
-}
-
-function interruptsKey(interrupts: State['interrupts']): string {
-  return Object.entries(interrupts)
-    .map(([line, due]) => `${line},${due.must},${due.max},${due.seen}`)
-    .join(';');
-}
-
-function invalidationsKey(invalidations: readonly Invalidation[]): string {
-  return invalidations
-    .map(({ time, complete, scope }) => `${time},${complete},${scope.cache},${scope.rules[0]}`)
-    .join(';');
-}
-
-function tablesKey(tables: readonly TableWindow[]): string {
-  return tables
-    .map(({ from, to, base, log2Size, linear, split }) => [from, to, base, log2Size, linear || split].join())
-    .join(';');
-}
-
-function overlayKey(overlay: State['overlay']): string {
-  let key = '';
-  for (const [address, contents] of overlay) {
-    key += `${address}:`;
-    for (const { value, known } of contents) key += `${value}/${known},`;
-  }
-  return key;
 }
 
 export const IDR0 = 0x00;

@@ -9,7 +9,8 @@ import type { Features } from './features.ts';
 import { bothGone, configHorizon, invalidatedBetween, stillUsed } from './invalidations.ts';
 import { FOREVER, type Memory } from './memory.ts';
 import type { RuleId } from './rules/ids.ts';
-import { SMMUEN, type History, type State, STRTAB_BASE, STRTAB_BASE_CFG, type TableWindow } from './state.ts';
+import { SMMUEN, type State, STRTAB_BASE, STRTAB_BASE_CFG } from './state.ts';
+import type { History, TableWindow } from './state-parts.ts';
 import { decodeSte, type Ste } from './ste.ts';
 import {
   assemble,

@@ -7,7 +7,7 @@
 import type { Horizon } from './invalidations.ts';
 import { FOREVER, type Held, type Memory } from './memory.ts';
 import type { RuleId } from './rules/ids.ts';
-import type { History } from './state.ts';
+import type { History } from './state-parts.ts';
 import { Undetermined } from './undetermined.ts';
 
 /** One structure as some lookup may see it. */

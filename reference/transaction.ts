@@ -9,9 +9,10 @@ import type { Features } from './features.ts';
 import { Lookup } from './lookup.ts';
 import { FOREVER, type Memory } from './memory.ts';
 import { ABORT, Outcomes, type Transaction, type TransactionOutcomes } from './outcomes.ts';
+import { exactHistoryKey } from './state-parts.ts';
 import type { RuleId } from './rules/ids.ts';
 import { cachesUnknown } from './reset.ts';
-import { CR2, GBPA, type State } from './state.ts';
+import { CR2, GBPA, SMMUEN, type State } from './state.ts';
 import { ias, type Stage2Config } from './ste-stage2.ts';
 import {
   decodeSte,
@@ -29,6 +30,13 @@ import { chooseSubstream } from './substreams.ts';
 import { bypass, skipStage1 } from './untranslated.ts';
 
 const GBPA_ABORT = 1 << 20;
+
+/** In two states with the same key a transaction has the same outcomes, as long as nothing is written to memory. */
+export function transactionKey(state: State): string {
+  const { cr0InForce, resetAt } = state;
+  const registers = [GBPA, CR2].map((offset) => [state.word(offset), state.unknown(offset), state.why(offset)].join());
+  return [cr0InForce & SMMUEN, resetAt, ...registers, exactHistoryKey(state)].join('|');
+}
 
 /** @param now the action being judged; with `fresh` nothing from before it is remembered (as with empty caches) */
 export function transactionOutcomes(

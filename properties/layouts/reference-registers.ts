@@ -16,7 +16,8 @@ import {
 import { writeWord } from '../../reference/register-writes.ts';
 import { resetState } from '../../reference/reset.ts';
 import * as state from '../../reference/state.ts';
-import type { State, TableWindow } from '../../reference/state.ts';
+import type { State } from '../../reference/state.ts';
+import type { TableWindow } from '../../reference/state-parts.ts';
 import type { IdRegisters } from '../../scenario/trace.ts';
 import { ones, place, readFacts } from './facts.ts';
 import type { Fact } from './facts.ts';
