@@ -100,10 +100,11 @@ it('after an invalidation of everything an access has one permitted outcome', { 
     const { steps, dma } = scenario(seed);
     const outcomes = permitted([...steps, ...everything], dma);
     expect(outcomes, `seed ${seed}`).toHaveLength(1);
+    expect(outcomes[0], `seed ${seed}`).not.toMatch(/^undetermined/);
     kinds.add(outcomes[0]?.replace(/0x[0-9a-f]+/g, '') ?? '');
   }
   // The worlds are not all alike.
-  expect(kinds.size).toBeGreaterThan(5);
+  expect(kinds.size).toBeGreaterThan(4);
 });
 
 it('without one it is among those permitted', { timeout: 60_000 }, () => {
