@@ -234,4 +234,66 @@ export const STAGE2_TLB_BUGS = [
       'if (!hit && stage2 !== undefined && !permittedAtStage2(permissions,',
     ),
   ),
+  bug(
+    'BUG-540',
+    {
+      title: 'CMD_TLBI_S2_IPA misses a block unless it names its first address',
+      area: 'TLB',
+      origin: '4.4',
+      severity: 'isolation breach',
+    },
+    edit(
+      'tlb',
+      'if ((this.#heldByIpa & (1 << kind)) === 0 || !inScope(scope, kind)) continue;',
+      'if ((this.#heldByIpa & (1 << kind)) === 0 || !inScope(scope, kind)) continue;\n      if (kind < LEAF_KINDS && KIND_LEVEL[kind] !== 3 && (scope.low & ~KEY_LOW[kind]!) !== 0) continue;',
+    ),
+  ),
+  bug(
+    'BUG-541',
+    {
+      title: 'The combined entry of a global leaf is tagged by its ASID',
+      area: 'TLB',
+      origin: '3.17',
+      severity: 'isolation breach',
+    },
+    edit(
+      'walk',
+      'const space = this.#global ? regime.globalSpace : regime.asidSpace;\n      this.#tlb.insertLeaf(high, low, this.kind, leafKind',
+      'const space = regime.asidSpace;\n      this.#tlb.insertLeaf(high, low, this.kind, leafKind',
+    ),
+  ),
+  bug(
+    'BUG-542',
+    {
+      title: 'A level hint leaves the Table descriptor just above the leaf',
+      area: 'TLB',
+      origin: '4.4.1.1',
+      severity: 'isolation breach',
+    },
+    edit('tlb', 'KIND_LEVEL[kind]! < scope.level)', 'KIND_LEVEL[kind]! < scope.level - 1)'),
+  ),
+  bug(
+    'BUG-543',
+    {
+      title: 'Table descriptors of level 0 survive an invalidation by address',
+      area: 'TLB',
+      origin: '4.4',
+      severity: 'isolation breach',
+    },
+    edit('tlb', 'return !scope.leafOnly && (scope', 'return !scope.leafOnly && KIND_LEVEL[kind] !== 0 && (scope'),
+  ),
+  bug(
+    'BUG-544',
+    {
+      title: 'The last granule of a range is spared',
+      area: 'TLB',
+      origin: '4.4.1.1',
+      severity: 'isolation breach',
+    },
+    edit(
+      'commands',
+      'scope.pages = (num + 1) * 2 ** scale * 4 ** (granule - 1);',
+      'scope.pages = Math.max(1, (num + 1) * 2 ** scale - 1) * 4 ** (granule - 1);',
+    ),
+  ),
 ];

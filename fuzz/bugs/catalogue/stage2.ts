@@ -133,6 +133,16 @@ export const STAGE2_STE_BUGS = [
       'if (!ste.stage1 && ste.stage2 !== undefined) return events.NONE;\n      if (!ste.stage1 || ste.s1CdMax === 0) return events.C_BAD_SUBSTREAMID;',
     ),
   ),
+  bug(
+    'BUG-550',
+    {
+      title: 'S2SL0 0b11 of the 4KB granule is taken without IDR3.STT',
+      area: 'context',
+      origin: '5.2',
+      severity: 'missing fault',
+    },
+    edit('stage2-config', '(granule.bits === 12 && startLevel === 3 && !features.stt)', 'granule.stride === 0'),
+  ),
 ];
 
 export const STAGE2_WALK_BUGS = [
@@ -328,6 +338,43 @@ export const STAGE2_WALK_BUGS = [
     },
     edit('walk', 'this.outputBase = this.#stage2.outputOf(ipa) - offset;', 'this.outputBase = ipa - offset;'),
   ),
+  bug(
+    'BUG-545',
+    { title: 'CD.IPS is ignored in a nested walk', area: 'walk', origin: '3.4', severity: 'missing fault' },
+    edit(
+      'walk',
+      'if (descriptor.addressHigh >= cd.ipsHighLimit)',
+      'if (nested === 0 && descriptor.addressHigh >= cd.ipsHighLimit)',
+    ),
+  ),
+  bug(
+    'BUG-546',
+    {
+      title: 'At stage 2 the Access flag is checked before the output address',
+      area: 'walk',
+      origin: '7.3.22',
+      severity: 'wrong event',
+    },
+    edit(
+      'stage2-walk',
+      'if (descriptor.addressHigh >= config.psHighLimit)',
+      'if (kind === LEAF && !descriptor.accessed && !config.affd) return F_ACCESS;\n      if (descriptor.addressHigh >= config.psHighLimit)',
+    ),
+  ),
+  bug(
+    'BUG-547',
+    {
+      title: 'The fetch of a CD does not look at the Access flag of stage 2',
+      area: 'walk',
+      origin: '7.3.15',
+      severity: 'missing fault',
+    },
+    edit(
+      'cd-table',
+      'this.#stage2.translate(stage2, ipaSpace, address);',
+      'this.#stage2.translate({ ...stage2, affd: true }, ipaSpace, address);',
+    ),
+  ),
 ];
 
 export const STAGE2_PERMISSION_BUGS = [
@@ -451,5 +498,25 @@ export const STAGE2_PERMISSION_BUGS = [
       'if (!permitted(permissions, this.#privileged || cd.el2, this.#instruction, t.write, cd.wxn, cd.pan)) {',
       'if (!hit && stage2 !== undefined) {\n      const early = walker.combine(stage2, context, high, low);\n      if (early !== events.NONE) return this.#stage2Fault(t, stage2, early);\n      walker.walk(cd, range, context, high, low);\n    }\n    if (!permitted(permissions, this.#privileged || cd.el2, this.#instruction, t.write, cd.wxn, cd.pan)) {',
     ),
+  ),
+  bug(
+    'BUG-548',
+    {
+      title: 'Without S2FWB only MemAttr 0 is Device memory',
+      area: 'permissions',
+      origin: 'D8.6.5',
+      severity: 'missing fault',
+    },
+    edit('permissions', ': (memAttr & 0b1100) === 0;', ': memAttr === 0;'),
+  ),
+  bug(
+    'BUG-549',
+    {
+      title: 'With S2FWB MemAttr[3] counts',
+      area: 'permissions',
+      origin: 'D8.6.6',
+      severity: 'missing fault',
+    },
+    edit('permissions', '(memAttr & 0b0100) === 0 :', '(memAttr & 0b1100) === 0 :'),
   ),
 ];
