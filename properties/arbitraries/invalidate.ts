@@ -84,9 +84,9 @@ export function invalidateTlb(world: World, mapping: Mapping, asid = BigInt(mapp
 
 /** The level of the leaf; where there are no such fields, whatever is in their place (TLBI-104). */
 export function hints({ draw, target }: World, { granule, level }: Pick<Mapping, 'granule' | 'level'>): CommandFields {
-  if (!target.ril && draw.chance(25))
+  if (!target.ril && draw.chance(50))
     return { TG: draw.bits(2), TTL: draw.bits(2), SCALE: draw.bits(2), NUM: draw.bits(2) };
-  if (!target.ril || !draw.chance(40)) return {};
+  if (!target.ril || !draw.chance(50)) return {};
   return { TG: TLBI_TG[granule], TTL: BigInt(level) };
 }
 

@@ -96,7 +96,7 @@ function build(world: World): Nest | undefined {
   const far = Math.min(shape.bits, target.ias) > 34 && draw.chance(25) ? 1n << BigInt(draw.between(32, 34)) : 0n;
   parts.push({ kind: 'output', ipa: far + pa + (draw.chance(60) ? 0x5000_0000n : 0n), pa });
   const ptw = draw.chance(40);
-  const fwb = draw.chance(ptw && target.fwb ? 60 : 5);
+  const fwb = draw.chance(ptw && target.fwb ? 45 : 5);
   structures(world, { stream, cd, va, g, t0sz, start, away, far, parts, twoLevel, shape, ptw, fwb });
   const outBits = Math.min(PS_BITS[Number(shape.set.S2PS ?? 4n)] ?? 48, target.oas);
   const max = twoLevel ? Math.min(target.ssidSize, 6) : 0;
@@ -199,18 +199,18 @@ function mapPart(world: World, { tables }: Nest, { ipa, pa }: Part, set?: Descri
 }
 
 /** MemAttr: Device and Normal without S2FWB; with it Device, as MemAttr[2] alone tells, and Normal (D8.6.5, D8.6.6). */
-const TYPES = [0, 1, 2, 3, 5, 10, 15];
-const FWB_TYPES = [0, 3, 5, 7, 8, 9, 10, 11];
+const TYPES = [0, 1, 1, 2, 3, 10];
+const FWB_TYPES = [0, 7, 8, 9, 10, 11];
 
 function breakPart(world: World, nest: Nest, part: Part): void {
   const { draw } = world;
   const { tables, outBits, shape, ptw, fwb } = nest;
   const fields = draw.weighted<() => DescriptorFields | undefined>([
     [3, () => ({ Valid: 0n })],
-    [3, () => ({ AF: 0n })],
+    [7, () => ({ AF: 0n })],
     [2, () => ({ S2AP: BigInt(draw.pick([0, 2])) })],
     [2, () => ({ S2AP: 1n, XN: BigInt(draw.between(0, 3)) })],
-    [ptw ? 10 : 1, () => ({ MemAttr: BigInt(draw.pick(fwb ? FWB_TYPES : TYPES)) })],
+    [ptw ? 26 : 1, () => ({ MemAttr: BigInt(draw.pick(fwb ? FWB_TYPES : TYPES)) })],
     [outBits < 48 ? 3 : 0, () => ({ OA: aboveBits(draw, outBits) & 0xffff_ffff_f000n, AF: draw.bits(1) })],
     [3, () => ({ OA: holeAddress(draw) })],
     [1, () => ({ Type: 0n })],

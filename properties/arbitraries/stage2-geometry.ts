@@ -204,7 +204,7 @@ function mismatch(world: World, { granule, set }: Sized, vm: number): SteFields 
   return draw.weighted<() => SteFields>([
     [3, () => ({ S2T0SZ: BigInt(draw.between(0, 63)), S2SL0: BigInt(S2SL0) })],
     [3, () => edgeSize(world, draw.pick(target.granules))],
-    [4, () => sizeFields(draw.pick(edgeSizes(draw.pick(target.granules))))],
+    [8, () => sizeFields(draw.pick(edgeSizes(draw.pick(target.granules))))],
     [reserved.length > 0 ? 4 : 0, () => sizeFields(draw.pick(reserved))],
     [2, () => ({ S2SL0: BigInt(S2SL0), S2TTB: stage2TableBase(vm, S2SL0, granule) })],
     [1, () => ({ S2T0SZ: BigInt(Math.max(0, 64 - target.ias - 1)) })],

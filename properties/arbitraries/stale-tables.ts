@@ -16,7 +16,7 @@ const LEVELS: readonly Level[] = [3, 3, 3, 2, 1];
 
 export function staleTables(world: World): void {
   const { draw } = world;
-  const nG = draw.chance(20) ? { nG: 0n } : {};
+  const nG = draw.chance(25) ? { nG: 0n } : {};
   const deep = deepHalves(world);
   const [client, other] = openWorld(world, { pages: draw.between(2, 3), levels: LEVELS, leafSet: nG, cdSet: deep });
   accessAll(world, client);
@@ -34,7 +34,7 @@ export function staleTables(world: World): void {
 
 /** Now and then halves so large that walks start at level 0. */
 function deepHalves({ draw, shape }: World): CdFields {
-  if (shape.only || shape.granules.includes('64K') || !draw.chance(35)) return {};
+  if (shape.only || shape.granules.includes('64K') || !draw.chance(60)) return {};
   return { T0SZ: 16n, T1SZ: 16n };
 }
 
@@ -48,12 +48,12 @@ function change(world: World, mapping: Mapping, first: Level): boolean {
   const { draw } = world;
   const { cd, va, level } = mapping;
   const tables = ([0, 1, 2] as const).filter((above) => above >= first && above < level);
-  const above = tables.length === 0 ? undefined : draw.chance(50) ? tables[tables.length - 1] : draw.pick(tables);
+  const above = tables.length === 0 ? undefined : draw.chance(35) ? tables[tables.length - 1] : draw.pick(tables);
   return draw.weighted<() => boolean>([
     [4, () => (world.unmap(cd, va, level), true)],
     [3, () => (world.map(cd, va, outputOf(world, level), level), true)],
     [3, () => (world.map(cd, va, mapping.pa, level, leafChange(world)), true)],
-    [above !== undefined ? 3 : 0, () => (world.unmap(cd, va, above), false)],
+    [above !== undefined ? 5 : 0, () => (world.unmap(cd, va, above), false)],
     [
       above !== undefined ? 2 : 0,
       () => (world.table(cd, va, above ?? 2, { APTable: BigInt(draw.between(1, 3)) }), false),

@@ -70,7 +70,7 @@ function build(world: World): Tabled {
   if (leafBits > 0) {
     // Bits beside L2Ptr are no part of it.
     for (const at of new Set([0, index]))
-      world.push({ do: 'l1cd', index: at, ...(draw.chance(20) ? { set: { or0: draw.bits(11) << 1n } } : {}) });
+      world.push({ do: 'l1cd', index: at, ...(draw.chance(35) ? { set: { or0: draw.bits(11) << 1n } } : {}) });
   }
   const tabled = { stream, S1CDMax, S1Fmt, S1DSS, leafBits, index, pages };
   world.ste(stream, 0, steSet(tabled, draw.chance(15) ? oddTable(world, tabled) : {}));
