@@ -53,7 +53,7 @@ export function geometry(world: World): void {
   }
   if (g0 === '4K' && t0sz <= 33 && draw.chance(40)) low.push(mapAt(world, cd, g0, 0x4000_0000n, 1, blockLeaf(world)));
   // A block where the granule has none (D8.2): F_TRANSLATION.
-  const noBlock = draw.chance(g0 === '4K' ? 15 : 30) ? noBlockThere(world, cd, g0, t0sz) : undefined;
+  const noBlock = draw.chance(g0 === '4K' ? 15 : 55) ? noBlockThere(world, cd, g0, t0sz) : undefined;
   world.boot();
   for (const mapping of [...low, ...high]) {
     access(world, stream, mapping);

@@ -69,16 +69,25 @@ export function missConfig(world: World, stream: number, structure: Structure): 
 /** A TLB invalidation that reaches every entry that the mapping can have left, Table descriptors above it included. */
 export function invalidateTlb(world: World, mapping: Mapping, asid = BigInt(mapping.cd + 1)): void {
   const { draw } = world;
-  // Any address of a block names it (4.4).
-  const inside = mapping.level === 3 ? 0n : BigInt(draw.between(0, 511)) * 0x1000n;
+  const hint = hints(world, mapping);
+  // Any address of a block names it (4.4), but with a level hint only the first (TLBI-117 to TLBI-123).
+  const inside = mapping.level === 3 || 'TTL' in hint ? 0n : BigInt(draw.between(0, 511)) * 0x1000n;
   const Address = mapping.va + inside;
   draw.weighted<() => void>([
-    [3, () => world.command('CMD_TLBI_NH_VA', { ASID: asid, Address })],
-    [2, () => world.command('CMD_TLBI_NH_VAA', { Address })],
+    [3, () => world.command('CMD_TLBI_NH_VA', { ASID: asid, Address, ...hint })],
+    [2, () => world.command('CMD_TLBI_NH_VAA', { Address, ...hint })],
     [2, () => world.command('CMD_TLBI_NH_ALL')],
     [2, () => world.command('CMD_TLBI_NSNH_ALL')],
-    [world.target.ril ? 2 : 0, () => rangeTlbi(world, mapping, asid)],
+    [world.target.ril ? 4 : 0, () => rangeTlbi(world, mapping, asid)],
   ])();
+}
+
+/** The level of the leaf; where there are no such fields, whatever is in their place (TLBI-104). */
+export function hints({ draw, target }: World, { granule, level }: Pick<Mapping, 'granule' | 'level'>): CommandFields {
+  if (!target.ril && draw.chance(50))
+    return { TG: draw.bits(2), TTL: draw.bits(2), SCALE: draw.bits(2), NUM: draw.bits(2) };
+  if (!target.ril || !draw.chance(50)) return {};
+  return { TG: TLBI_TG[granule], TTL: BigInt(level) };
 }
 
 /** As `invalidateTlb` for non-global leaves only: by ASID. */
@@ -88,7 +97,7 @@ export function invalidateAsid(world: World, asid: bigint): void {
 
 /** Only the entries of the last level have to go. */
 export function invalidateLeaf(world: World, mapping: Mapping, asid = BigInt(mapping.cd + 1)): void {
-  const ttl: CommandFields = world.draw.chance(30) ? { TG: TLBI_TG[mapping.granule], TTL: BigInt(mapping.level) } : {};
+  const ttl = hints(world, mapping);
   if (world.draw.chance(60)) world.command('CMD_TLBI_NH_VA', { ASID: asid, Address: mapping.va, Leaf: 1n, ...ttl });
   else world.command('CMD_TLBI_NH_VAA', { Address: mapping.va, Leaf: 1n, ...ttl });
 }

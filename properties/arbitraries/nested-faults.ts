@@ -40,6 +40,9 @@ interface Nest {
   readonly parts: readonly Part[];
   readonly substream: number | undefined;
   readonly outBits: number;
+  /** STE.S2PTW and STE.S2FWB: where CDs and tables may lie depends on the type of memory, and what tells that. */
+  readonly ptw: boolean;
+  readonly fwb: boolean;
 }
 
 const PS_BITS = [32, 36, 40, 42, 44, 48, 48, 48];
@@ -89,11 +92,26 @@ function build(world: World): Nest | undefined {
     parts.push({ kind: 'table', ipa: pa + away, pa });
   }
   const pa = PATTERN_BASE + BigInt(draw.between(1, 15)) * 0x1_0000n;
-  parts.push({ kind: 'output', ipa: pa + (draw.chance(60) ? 0x5000_0000n : 0n), pa });
-  structures(world, { stream, cd, va, g, t0sz, start, away, parts, twoLevel, shape });
+  // Beyond 4 GiB, where that is inside the input of stage 2: CD.IPS may not let it out (WALK-136).
+  const far = Math.min(shape.bits, target.ias) > 34 && draw.chance(25) ? 1n << BigInt(draw.between(32, 34)) : 0n;
+  parts.push({ kind: 'output', ipa: far + pa + (draw.chance(60) ? 0x5000_0000n : 0n), pa });
+  const ptw = draw.chance(40);
+  const fwb = draw.chance(ptw && target.fwb ? 45 : 5);
+  structures(world, { stream, cd, va, g, t0sz, start, away, far, parts, twoLevel, shape, ptw, fwb });
   const outBits = Math.min(PS_BITS[Number(shape.set.S2PS ?? 4n)] ?? 48, target.oas);
   const max = twoLevel ? Math.min(target.ssidSize, 6) : 0;
-  return { stream, cd, va, shape, tables, parts, substream: 2 ** max > cd && max > 0 ? cd : undefined, outBits };
+  return {
+    stream,
+    cd,
+    va,
+    shape,
+    tables,
+    parts,
+    substream: 2 ** max > cd && max > 0 ? cd : undefined,
+    outBits,
+    ptw,
+    fwb,
+  };
 }
 
 interface Plan {
@@ -104,21 +122,25 @@ interface Plan {
   readonly t0sz: number;
   readonly start: number;
   readonly away: bigint;
+  readonly far: bigint;
   readonly parts: readonly Part[];
   readonly twoLevel: boolean;
   readonly shape: Stage2Shape;
+  readonly ptw: boolean;
+  readonly fwb: boolean;
 }
 
 /** STE, CD and stage 1 tables, all of whose pointers are IPAs. */
 function structures(world: World, plan: Plan): void {
   const { draw, target } = world;
-  const { stream, cd, va, g, t0sz, start, away, parts, twoLevel, shape } = plan;
+  const { stream, cd, va, g, t0sz, start, away, far, parts, twoLevel, shape, ptw, fwb } = plan;
   const output = parts[parts.length - 1]?.ipa ?? PATTERN_BASE;
   const TTB0 = tableBase(cd, 0, t0sz, g) + away;
   const cdSet: CdFields = {
     ...(t0sz === 25 ? {} : { T0SZ: BigInt(t0sz) }),
     ...(g === '4K' ? {} : { TG0: TG[g] }),
     ...(away === 0n ? {} : { TTB0 }),
+    ...(draw.chance(far === 0n ? 10 : 60) ? { IPS: draw.bits(1) } : {}),
     ...oddPointers(world, shape),
     ...(draw.chance(25) ? { R: 0n } : {}),
     ...(draw.chance(20) ? { A: 0n } : {}),
@@ -144,7 +166,8 @@ function structures(world: World, plan: Plan): void {
     ...(away === 0n ? {} : { S1ContextPtr: pointer + away }),
     ...(draw.chance(8) ? { S1ContextPtr: outOfRange(world, shape) } : {}),
     ...(draw.chance(35) ? { S2R: draw.bits(1) } : {}),
-    ...(draw.chance(25) ? { S2PTW: 1n } : {}),
+    ...(ptw ? { S2PTW: 1n } : {}),
+    ...(fwb ? { S2FWB: 1n } : {}),
     ...(draw.chance(20) ? { MEV: 1n } : {}),
   };
   world.bareSte(stream, { cd, vm: shape.vm, set });
@@ -175,16 +198,20 @@ function mapPart(world: World, { tables }: Nest, { ipa, pa }: Part, set?: Descri
   world.mapIn(tables, ipa & ~page, pa & ~page, 3, set);
 }
 
+/** MemAttr: Device and Normal without S2FWB; with it Device, as MemAttr[2] alone tells, and Normal (D8.6.5, D8.6.6). */
+const TYPES = [0, 1, 1, 2, 3, 10];
+const FWB_TYPES = [0, 7, 8, 9, 10, 11];
+
 function breakPart(world: World, nest: Nest, part: Part): void {
   const { draw } = world;
-  const { tables, outBits, shape } = nest;
+  const { tables, outBits, shape, ptw, fwb } = nest;
   const fields = draw.weighted<() => DescriptorFields | undefined>([
     [3, () => ({ Valid: 0n })],
-    [2, () => ({ AF: 0n })],
+    [7, () => ({ AF: 0n })],
     [2, () => ({ S2AP: BigInt(draw.pick([0, 2])) })],
     [2, () => ({ S2AP: 1n, XN: BigInt(draw.between(0, 3)) })],
-    [2, () => ({ MemAttr: BigInt(draw.between(0, 3)) })],
-    [outBits < 48 ? 2 : 0, () => ({ OA: aboveBits(draw, outBits) & 0xffff_ffff_f000n })],
+    [ptw ? 26 : 1, () => ({ MemAttr: BigInt(draw.pick(fwb ? FWB_TYPES : TYPES)) })],
+    [outBits < 48 ? 3 : 0, () => ({ OA: aboveBits(draw, outBits) & 0xffff_ffff_f000n, AF: draw.bits(1) })],
     [3, () => ({ OA: holeAddress(draw) })],
     [1, () => ({ Type: 0n })],
     [3, () => undefined],

@@ -9,7 +9,7 @@ import type { Granule, Level } from '../../scenario/layout.ts';
 import { PATTERN_BASE, RAM_BASE } from '../../scenario/memory-map.ts';
 import { access, anyAccess, look } from './accesses.ts';
 import { invalidateConfig } from './invalidate.ts';
-import { TG, stage2Starts } from './stage2.ts';
+import { TG, edgeSizes, reservedStarts, sizeFields, stage2Starts } from './stage2.ts';
 import { aboveBits, holeAddress } from './values.ts';
 import type { Mapping, World } from './world.ts';
 
@@ -114,7 +114,7 @@ function mapAll(world: World, vm: number, sized: Sized): Mapping[] {
     const va = ((1n << shift) * BigInt(draw.between(2, 15))) % all;
     mappings.push(mapOne(world, vm, granule, va, 2, leafSet(world, sized, 2)));
   }
-  if (startLevel <= 1 && draw.chance(40)) {
+  if (startLevel <= 1 && draw.chance(60)) {
     const va = ((1n << BigInt(levelShift(1, granule))) * 3n) % all;
     mappings.push(mapOne(world, vm, granule, va, granule !== '4K' && startLevel === 0 ? 0 : 1));
   }
@@ -138,7 +138,8 @@ function leafSet(world: World, { granule, outBits }: Sized, level: Level): Descr
   const { draw } = world;
   if (draw.chance(55)) return undefined;
   return draw.pick<DescriptorFields>([
-    ...(outBits < 48 ? [{ OA: aboveBits(draw, outBits) & 0xffff_ffff_f000n }] : []),
+    // Beyond what the STE lets out is checked before the Access flag (7.3.22).
+    ...(outBits < 48 ? [{ OA: aboveBits(draw, outBits) & 0xffff_ffff_f000n, AF: draw.bits(1) }] : []),
     { AF: 0n },
     { Valid: 0n },
     { Type: level === 3 ? 0n : 1n },
@@ -199,9 +200,12 @@ function mismatch(world: World, { granule, set }: Sized, vm: number): SteFields 
   const { draw, target } = world;
   const S2SL0 = draw.between(0, 3);
   const usual = stage2Starts(target, granule);
+  const reserved = reservedStarts(target);
   return draw.weighted<() => SteFields>([
     [3, () => ({ S2T0SZ: BigInt(draw.between(0, 63)), S2SL0: BigInt(S2SL0) })],
     [3, () => edgeSize(world, draw.pick(target.granules))],
+    [8, () => sizeFields(draw.pick(edgeSizes(draw.pick(target.granules))))],
+    [reserved.length > 0 ? 4 : 0, () => sizeFields(draw.pick(reserved))],
     [2, () => ({ S2SL0: BigInt(S2SL0), S2TTB: stage2TableBase(vm, S2SL0, granule) })],
     [1, () => ({ S2T0SZ: BigInt(Math.max(0, 64 - target.ias - 1)) })],
     [1, () => ({ S2T0SZ: draw.pick([39n, 40n, 48n, 49n, 16n, 15n, 12n]) })],

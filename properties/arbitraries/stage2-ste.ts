@@ -4,7 +4,7 @@ import { access, accessAll, anyAccess, look } from './accesses.ts';
 import { openWorld } from './opening.ts';
 import type { Client } from './opening.ts';
 import { invalidateConfig } from './invalidate.ts';
-import { TG, reservedStart } from './stage2.ts';
+import { TG, edgeSizes, reservedStarts, sizeFields } from './stage2.ts';
 import { aboveBits, bypassAddress, holeAddress } from './values.ts';
 import type { World } from './world.ts';
 
@@ -41,6 +41,7 @@ function oddFields(world: World): SteFields {
   const { draw, target } = world;
   const usual = world.shape.only ? 6n : 7n;
   const absent = (['4K', '16K', '64K'] as const).filter((granule) => !target.granules.includes(granule));
+  const reserved = reservedStarts(target);
   return draw.weighted<() => SteFields>([
     [2, () => ({ S2TTB: aboveBits(draw, target.oas) })],
     [2, () => ({ S2PS: 0n, S2TTB: 1n << 32n })],
@@ -69,7 +70,7 @@ function oddFields(world: World): SteFields {
     [2, () => ({ Config: 5n, S2VMID: draw.pick([0x100n, 0xffffn, 7n]) })],
     [2, () => ({ S2PS: BigInt(draw.pick([0, 1, 2, 3, 5, 6, 7])) })],
     [2, () => ({ S2AFFD: 1n, S2PTW: 1n })],
-    [1, () => ({ S2FWB: 1n })],
+    [2, () => ({ S2FWB: 1n, S2PTW: draw.bits(1) })],
     [1, () => ({ S2HAFT: 1n })],
     [1, () => ({ S2HWU59: 1n, S2HWU62: 1n })],
     [1, () => ({ S2IR0: draw.bits(2), S2OR0: draw.bits(2), S2SH0: draw.bits(2) })],
@@ -84,7 +85,8 @@ function oddFields(world: World): SteFields {
     [1, () => ({ EATS: draw.bits(2) })],
     [1, () => ({ S2PIE: 1n })],
     [1, () => ({ S2POE: 1n })],
-    [reservedStart(target, world.granule, 2) ? 1 : 0, () => ({ S2SL0: 2n, S2T0SZ: 24n })],
+    [reserved.length > 0 ? 4 : 0, () => sizeFields(draw.pick(reserved))],
+    [3, () => sizeFields(draw.pick(edgeSizes(draw.pick(target.granules))))],
     [1, () => ({ S2TTB: (1n << BigInt(draw.between(4, 15))) | 0x4400_0000n })],
     [1, () => ({ or2: draw.pick([1n << 16n, 0xffffn << 16n]) })],
     [1, () => ({ or3: 1n << 56n })],

@@ -2,6 +2,7 @@
  * The geometry of stage 2 (5.2 S2T0SZ, S2SL0, S2TG; D8.2): which start levels go with which input sizes, and what of it a target takes.
  * With a start level below what the size needs, up to sixteen tables are concatenated.
  */
+import type { SteFields } from '../../scenario/encode/ste.ts';
 import { stage2StartLevel } from '../../scenario/layout.ts';
 import type { Granule, Level } from '../../scenario/layout.ts';
 import type { Target } from './target.ts';
@@ -53,6 +54,27 @@ export function stage2Range(
 /** Whether the Arm ARM calls that start level Reserved for the size of physical addresses, though it would fit (STE-207). */
 export function reservedStart(target: Target, granule: Granule, S2SL0: number): boolean {
   return S2SL0 === 2 && target.oas < (granule === '16K' ? 42 : 44);
+}
+
+/** Start levels that the Arm ARM reserves, with the sizes that would go with them. */
+export function reservedStarts(target: Target): readonly Stage2Size[] {
+  return target.granules.flatMap((granule) => {
+    const range = stage2Range(target, granule, 2);
+    if (range === undefined || !reservedStart(target, granule, 2)) return [];
+    return range.map((S2T0SZ) => ({ granule, S2SL0: 2, S2T0SZ }));
+  });
+}
+
+/** The sizes at which a start level becomes possible or stops to be, with and without IDR3.STT. */
+export function edgeSizes(granule: Granule): readonly Stage2Size[] {
+  return RANGES[granule].flatMap((range, S2SL0) =>
+    [...new Set(range)].filter((size) => size !== 0).map((S2T0SZ) => ({ granule, S2SL0, S2T0SZ })),
+  );
+}
+
+/** The fields of an STE that say a size. */
+export function sizeFields({ granule, S2SL0, S2T0SZ }: Stage2Size): SteFields {
+  return { S2TG: TG[granule], S2SL0: BigInt(S2SL0), S2T0SZ: BigInt(S2T0SZ) };
 }
 
 /** Every start level that a target takes for a granule, with the sizes that go with it. */

@@ -2,6 +2,7 @@
  * Translation tables that change under a TLB (3.21.1, 4.4, D8.16): with the invalidation that reaches the change, one that does not, one whose
  * CMD_SYNC is missing, or none; then with the right one, after which a single outcome is left.
  */
+import type { CdFields } from '../../scenario/encode/cd.ts';
 import type { DescriptorFields } from '../../scenario/encode/descriptor.ts';
 import type { Level } from '../../scenario/layout.ts';
 import { access, accessAll, look, touch } from './accesses.ts';
@@ -15,14 +16,15 @@ const LEVELS: readonly Level[] = [3, 3, 3, 2, 1];
 
 export function staleTables(world: World): void {
   const { draw } = world;
-  const nG = draw.chance(20) ? { nG: 0n } : {};
-  const [client, other] = openWorld(world, { pages: draw.between(2, 3), levels: LEVELS, leafSet: nG });
+  const nG = draw.chance(25) ? { nG: 0n } : {};
+  const deep = deepHalves(world);
+  const [client, other] = openWorld(world, { pages: draw.between(2, 3), levels: LEVELS, leafSet: nG, cdSet: deep });
   accessAll(world, client);
   const rounds = draw.between(1, 3);
   for (let round = 0; round < rounds; round += 1) {
     const mapping = draw.pick(client.pages);
     const global = 'nG' in nG;
-    const leafOnly = change(world, mapping);
+    const leafOnly = change(world, mapping, firstLevel(world, deep));
     afterChange(world, client, mapping, leafOnly, global);
     if (other !== undefined && draw.chance(30)) accessAll(world, other);
   }
@@ -30,18 +32,31 @@ export function staleTables(world: World): void {
   look(world);
 }
 
-/** Changes a leaf or a table. Returns whether only the leaf changed. */
-function change(world: World, mapping: Mapping): boolean {
+/** Now and then halves so large that walks start at level 0. */
+function deepHalves({ draw, shape }: World): CdFields {
+  if (shape.only || shape.granules.includes('64K') || !draw.chance(60)) return {};
+  return { T0SZ: 16n, T1SZ: 16n };
+}
+
+function firstLevel({ shape }: World, cdSet: CdFields): Level {
+  if (shape.only) return shape.stage2?.startLevel ?? 1;
+  return cdSet.T0SZ === undefined ? 1 : 0;
+}
+
+/** Changes a leaf or a table at or below the level where walks start. Returns whether only the leaf changed. */
+function change(world: World, mapping: Mapping, first: Level): boolean {
   const { draw } = world;
   const { cd, va, level } = mapping;
+  const tables = ([0, 1, 2] as const).filter((above) => above >= first && above < level);
+  const above = tables.length === 0 ? undefined : draw.chance(35) ? tables[tables.length - 1] : draw.pick(tables);
   return draw.weighted<() => boolean>([
     [4, () => (world.unmap(cd, va, level), true)],
     [3, () => (world.map(cd, va, outputOf(world, level), level), true)],
     [3, () => (world.map(cd, va, mapping.pa, level, leafChange(world)), true)],
-    [level > 1 ? 3 : 0, () => (world.unmap(cd, va, (level - 1) as Level), false)],
+    [above !== undefined ? 5 : 0, () => (world.unmap(cd, va, above), false)],
     [
-      level > 1 ? 2 : 0,
-      () => (world.table(cd, va, level === 3 ? 2 : 1, { APTable: BigInt(draw.between(1, 3)) }), false),
+      above !== undefined ? 2 : 0,
+      () => (world.table(cd, va, above ?? 2, { APTable: BigInt(draw.between(1, 3)) }), false),
     ],
     [
       level > 1 ? 2 : 0,
@@ -79,8 +94,10 @@ function afterChange(world: World, client: Client, mapping: Mapping, leafOnly: b
   const { draw } = world;
   const use = (): void => touch(world, client.stream, mapping, { write: false });
   const enough = (): void => {
-    if (!global && draw.chance(30)) invalidateAsid(world, BigInt(client.cd + 1));
-    else if (leafOnly && draw.chance(40)) invalidateLeaf(world, mapping);
+    // A global leaf goes with any ASID; Table descriptors are of one (3.17).
+    const asid = BigInt(client.cd + 1) ^ (global && leafOnly && draw.chance(60) ? draw.pick([1n, 2n, 0x80n]) : 0n);
+    if (!global && draw.chance(30)) invalidateAsid(world, asid);
+    else if (leafOnly && draw.chance(global ? 80 : 40)) invalidateLeaf(world, mapping, asid);
     else invalidateTlb(world, mapping);
   };
   draw.weighted<() => void>([

@@ -68,8 +68,9 @@ function build(world: World): Tabled {
     return world.map(cd, va, outputOf(world, 3));
   });
   if (leafBits > 0) {
-    world.push({ do: 'l1cd', index: 0 });
-    if (index !== 0) world.push({ do: 'l1cd', index });
+    // Bits beside L2Ptr are no part of it.
+    for (const at of new Set([0, index]))
+      world.push({ do: 'l1cd', index: at, ...(draw.chance(35) ? { set: { or0: draw.bits(11) << 1n } } : {}) });
   }
   const tabled = { stream, S1CDMax, S1Fmt, S1DSS, leafBits, index, pages };
   world.ste(stream, 0, steSet(tabled, draw.chance(15) ? oddTable(world, tabled) : {}));

@@ -30,6 +30,7 @@ export interface Target {
   readonly xnx: boolean;
   readonly stt: boolean;
   readonly ril: boolean;
+  readonly fwb: boolean;
   readonly bbml: number;
   /** AIDR.ArchMinorRev. */
   readonly minor: number;
@@ -77,6 +78,7 @@ export function targetOf(capabilities: Capabilities, ids: IdRegisters): Target {
     xnx: idr3(4, 1) === 1,
     stt: idr3(9, 1) === 1,
     ril: idr3(10, 1) === 1,
+    fwb: idr3(8, 1) === 1,
     bbml: idr3(11, 2),
     minor: ids.AIDR & 0xf,
     cmdqs: idr1(21, 5),

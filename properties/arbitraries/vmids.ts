@@ -8,7 +8,7 @@ import type { Granule, Level } from '../../scenario/layout.ts';
 import { PATTERN_BASE } from '../../scenario/memory-map.ts';
 import type { Tables, TableLevel } from '../../scenario/steps.ts';
 import { look } from './accesses.ts';
-import { TLBI_TG } from './invalidate.ts';
+import { TLBI_TG, hints } from './invalidate.ts';
 import { drawStage2 } from './shape.ts';
 import type { Stage2Shape } from './shape.ts';
 import type { World } from './world.ts';
@@ -28,6 +28,8 @@ interface Pair {
   readonly level: Level;
   readonly machines: readonly Machine[];
   readonly asid: bigint;
+  /** Whether stage 1 leaves are global, which those of any ASID are invalidated with. */
+  readonly global: boolean;
   /** Input address of devices, which is an IPA where there is no stage 1. */
   readonly va: bigint;
   readonly ipa: bigint;
@@ -47,9 +49,10 @@ export function vmids(world: World): void {
   use(world, pair, two);
   for (let round = draw.between(1, 2); round > 0; round -= 1) {
     const changed = draw.pick(pair.machines);
-    change(world, pair, changed);
+    const what = change(world, pair, changed);
     if (draw.chance(20)) use(world, pair, changed);
-    invalidate(world, pair, changed);
+    if (what === 'stage 1' && draw.chance(60)) invalidateStage1(world, pair, changed);
+    else invalidate(world, pair, changed);
     if (draw.chance(85)) world.sync();
     use(world, pair, changed);
     use(world, pair, changed === one ? two : one);
@@ -69,7 +72,7 @@ function build(world: World): Pair | undefined {
   if (shape === undefined) return undefined;
   const streams = draw.some(target.streams, 2);
   const granule = shape.granule;
-  const level = Math.max(draw.chance(70) ? 3 : 2, shape.startLevel) as Level;
+  const level = Math.max(draw.chance(60) ? 3 : 2, shape.startLevel) as Level;
   const asid = draw.pick([1n, 1n, 7n, 0xffn]);
   const va = target.s1p ? draw.pick([1n, 5n]) << BigInt(granuleLog2(g)) : IPA;
   const same = draw.chance(12);
@@ -81,7 +84,7 @@ function build(world: World): Pair | undefined {
     const set: SteFields = { Config: config, ...rest.set, S2VMID: config === 5n && draw.chance(60) ? 1n : VMID };
     return { vm, stream: streams[index] ?? streams[0] ?? 0, cd: index, config, set };
   });
-  const pair = { shape, granule, level, machines, asid, va, ipa: IPA };
+  const pair = { shape, granule, level, machines, asid, global: draw.chance(40), va, ipa: IPA };
   for (const machine of machines) setUp(world, pair, machine);
   return pair;
 }
@@ -91,7 +94,7 @@ function tablesOf({ granule }: Pair, { vm }: Machine): Tables {
 }
 
 function setUp(world: World, pair: Pair, machine: Machine): void {
-  const { draw, target } = world;
+  const { target } = world;
   const { shape, level, asid, va } = pair;
   if (machine.config !== 6n && target.s1p) {
     world.cd(machine.cd, { ASID: asid });
@@ -103,7 +106,7 @@ function setUp(world: World, pair: Pair, machine: Machine): void {
       va,
       output,
       3,
-      draw.chance(25) ? { nG: 0n } : undefined,
+      pair.global ? { nG: 0n } : undefined,
     );
   }
   if (machine.config !== 5n) {
@@ -130,28 +133,37 @@ function use(world: World, { va, level, granule }: Pair, machine: Machine): void
   world.dma(machine.stream, (alone ? va : IPA) + offset, { bytes: 8, write: world.draw.chance(10) });
 }
 
-/** A leaf or table of stage 2, a leaf of stage 1, or the STE's own. */
-function change(world: World, pair: Pair, machine: Machine): void {
+/** A leaf or table of stage 2, a leaf of stage 1, or the STE's own. Returns which. */
+function change(world: World, pair: Pair, machine: Machine): 'stage 1' | 'stage 2' | 'STE' {
   const { draw, target } = world;
   const { level, granule, shape } = pair;
   const tables = tablesOf(pair, machine);
   const stage2 = machine.config !== 5n;
   const stage1 = machine.config !== 6n && target.s1p;
-  draw.weighted<() => void>([
-    [stage2 ? 4 : 0, () => world.mapIn(tables, IPA, outputOf(world, pair), level)],
-    [stage2 ? 3 : 0, () => world.push({ do: 'unmap', ...tables, va: IPA, ...(level === 3 ? {} : { level }) })],
-    [stage2 ? 2 : 0, () => world.mapIn(tables, IPA, outputOf(world, pair), level, { S2AP: 1n, AF: draw.bits(1) })],
+  const above = Math.max(shape.startLevel, draw.chance(60) ? level - 1 : draw.between(0, level - 1)) as TableLevel;
+  return draw.weighted<() => 'stage 1' | 'stage 2' | 'STE'>([
+    [stage2 ? 4 : 0, () => (world.mapIn(tables, IPA, outputOf(world, pair), level), 'stage 2')],
     [
-      stage2 && level - 1 >= shape.startLevel ? 2 : 0,
-      () =>
-        world.tableIn(tables, IPA, (level - 1) as TableLevel, {
+      stage2 ? 3 : 0,
+      () => (world.push({ do: 'unmap', ...tables, va: IPA, ...(level === 3 ? {} : { level }) }), 'stage 2'),
+    ],
+    [
+      stage2 ? 2 : 0,
+      () => (world.mapIn(tables, IPA, outputOf(world, pair), level, { S2AP: 1n, AF: draw.bits(1) }), 'stage 2'),
+    ],
+    [
+      stage2 && level > shape.startLevel ? 3 : 0,
+      () => (
+        world.tableIn(tables, IPA, above, {
           // The node of the other machine, or none at all.
-          NextTable: nodeAddress({ vm: (machine.vm + 1) % 2 }, IPA, level, granule),
+          NextTable: nodeAddress({ vm: (machine.vm + 1) % 2 }, IPA, above + 1, granule),
           Valid: draw.bits(1),
         }),
+        'stage 2'
+      ),
     ],
-    [stage1 ? 2 : 0, () => remapStage1(world, pair, machine)],
-    [2, () => changeSte(world, pair, machine)],
+    [stage1 ? (pair.global ? 5 : 2) : 0, () => (remapStage1(world, pair, machine), 'stage 1')],
+    [2, () => (changeSte(world, pair, machine), 'STE')],
   ])();
 }
 
@@ -183,29 +195,48 @@ function changeSte(world: World, { shape }: Pair, machine: Machine): void {
 /** Right and wrong ones; none completes by itself. */
 function invalidate(world: World, pair: Pair, machine: Machine): void {
   const { draw, target } = world;
-  const { asid, va, granule, level } = pair;
+  const { va, level, granule, global } = pair;
+  const asid = pair.asid ^ (global && draw.chance(50) ? 8n : 0n);
   const VMID = machine.set.S2VMID ?? 1n;
   const Leaf = draw.bits(1);
   const wrong = draw.pick([3n, VMID ^ 3n, VMID | 0x100n, VMID | 0xff00n]);
   const s1 = (weight: number): number => (target.s1p ? weight : 0);
-  const ttl = draw.chance(20) && target.ril ? { TG: TLBI_TG[granule], TTL: BigInt(level) } : {};
+  const ttl = hints(world, { granule, level });
+  // Any address of a block names it, but with a level hint only the first.
+  const within = level === 3 || 'TTL' in ttl ? 0n : BigInt(draw.between(0, 15)) << BigInt(granuleLog2(granule));
   draw.weighted<() => void>([
     [2, () => world.bareCommand('CMD_TLBI_S12_VMALL', { VMID })],
     [2, () => world.bareCommand('CMD_TLBI_S12_VMALL', { VMID: wrong })],
-    [3, () => world.bareCommand('CMD_TLBI_S2_IPA', { VMID, Address: IPA, Leaf, ...ttl })],
+    [5, () => world.bareCommand('CMD_TLBI_S2_IPA', { VMID, Address: IPA + within, Leaf, ...ttl })],
     [1, () => world.bareCommand('CMD_TLBI_S2_IPA', { VMID: wrong, Address: IPA, Leaf })],
     [1, () => world.bareCommand('CMD_TLBI_S2_IPA', { VMID, Address: IPA + 0x1000_0000n, Leaf })],
     [1, () => world.bareCommand('CMD_TLBI_S2_IPA', { VMID, Address: IPA | (1n << BigInt(target.ias)), Leaf })],
-    [target.ril ? 3 : 0, () => rangeOf(world, pair, VMID)],
+    [target.ril ? 5 : 0, () => rangeOf(world, pair, VMID)],
     [s1(4), () => twoSteps(world, pair, VMID)],
     [s1(2), () => world.bareCommand('CMD_TLBI_NH_ALL', { VMID })],
     [s1(1), () => world.bareCommand('CMD_TLBI_NH_ALL', { VMID: wrong })],
-    [s1(2), () => world.bareCommand('CMD_TLBI_NH_VA', { VMID, ASID: asid, Address: va, Leaf })],
+    [s1(global ? 5 : 2), () => world.bareCommand('CMD_TLBI_NH_VA', { VMID, ASID: asid, Address: va, Leaf })],
     [s1(1), () => world.bareCommand('CMD_TLBI_NH_VA', { VMID: wrong, ASID: asid, Address: va, Leaf })],
     [s1(1), () => world.bareCommand('CMD_TLBI_NH_VAA', { VMID, Address: va, Leaf })],
     [s1(1), () => world.bareCommand('CMD_TLBI_NH_ASID', { VMID, ASID: asid })],
     [1, () => world.bareCommand('CMD_TLBI_NSNH_ALL')],
     [1, () => undefined],
+  ])();
+}
+
+/** What stage 1 changed, by its VA: a global leaf goes with any ASID (3.17). */
+function invalidateStage1(world: World, { asid, va, global, machines }: Pair, machine: Machine): void {
+  const { draw } = world;
+  const VMID = machine.set.S2VMID ?? 1n;
+  const other = machines.find((one) => one !== machine)?.set.S2VMID ?? VMID ^ 3n;
+  const Leaf = draw.bits(1);
+  const hint = hints(world, { granule: world.granule, level: 3 });
+  draw.weighted<() => void>([
+    [2, () => world.bareCommand('CMD_TLBI_NH_VA', { VMID, ASID: asid, Address: va, Leaf, ...hint })],
+    [global ? 4 : 1, () => world.bareCommand('CMD_TLBI_NH_VA', { VMID, ASID: asid ^ 8n, Address: va, Leaf, ...hint })],
+    [1, () => world.bareCommand('CMD_TLBI_NH_VA', { VMID: other, ASID: asid, Address: va, Leaf })],
+    [1, () => world.bareCommand('CMD_TLBI_NH_VAA', { VMID, Address: va, Leaf, ...hint })],
+    [1, () => world.bareCommand('CMD_TLBI_NH_ASID', { VMID, ASID: asid })],
   ])();
 }
 
