@@ -102,7 +102,7 @@ describe('each law finds a subject that breaks it', () => {
   });
 });
 
-const ASIDS_MIXED = edit('translate', 'this.#tlb.space(ste.vmid, context.cd.asid)', 'this.#tlb.space(ste.vmid, 0)');
+const ASIDS_MIXED = edit('translate', 'this.#tlb.space(ste.world, context.cd.asid)', 'this.#tlb.space(ste.world, 0)');
 
 /** Faults of the model, each of which shows in what one law compares. */
 const FAULTS: readonly (readonly [Property, title: string, ...edits: Edit[]])[] = [
