@@ -310,7 +310,6 @@ export const EVENT_QUEUE_BUGS = [
       area: 'Event queue',
       origin: '6.3.29',
       severity: 'wrong event',
-      rare: 'Takes LOG2SIZE above IDR1.EVENTQS and either a base that only the capped size aligns or more events than fit.',
     },
     edit(
       'registers',

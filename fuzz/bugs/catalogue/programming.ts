@@ -29,7 +29,6 @@ export const COMMAND_BUGS = [
       area: 'commands',
       origin: 'BUG-104, cloud-hypervisor',
       severity: 'missing fault',
-      rare: 'The opcode alone of the illegal commands is drawn about once in 1,500 scenarios.',
     },
     edit(
       'commands',

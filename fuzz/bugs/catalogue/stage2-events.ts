@@ -75,7 +75,6 @@ export const STAGE2_EVENT_BUGS = [
       area: 'events',
       origin: '7.3.13',
       severity: 'wrong event',
-      rare: 'Takes a table larger than a page or the record of a fault in a table of the 16KB or 64KB granule.',
     },
     edit('walk', 'this.#fault.ipa = address;', 'this.#fault.ipa = address - (address & 0xffff);'),
   ),

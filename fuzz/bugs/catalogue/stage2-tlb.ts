@@ -181,7 +181,6 @@ export const STAGE2_TLB_BUGS = [
       area: 'TLB',
       origin: '4.4.1.1',
       severity: 'isolation breach',
-      rare: 'Takes stale entries of 16KB or 64KB tables and a TLBI that names their granule.',
     },
     edit(
       'tlb',

@@ -181,7 +181,6 @@ export const WALK_BUGS = [
       area: 'walk',
       origin: '3.13',
       severity: 'wrong event',
-      rare: 'Takes a leaf with its Access flag clear and its output address above IPS.',
     },
     edit(
       'walk',
@@ -206,7 +205,6 @@ export const WALK_BUGS = [
       area: 'walk',
       origin: '5.4',
       severity: 'wrong translation',
-      rare: 'Takes big-endian tables with attributes in the high word of a descriptor.',
     },
     edit(
       'descriptor',
