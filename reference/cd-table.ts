@@ -197,7 +197,10 @@ class CdFetch implements CdResult {
       const until = stillUsed(invalidations, streamId, replaced, structure);
       const valid = flag(held.value, 0);
       if (until !== FOREVER) this.forgotten.push(...horizon.rules, ...(valid ? [] : (['CFGI-046'] as const)));
-      if (bothGone(invalidations, streamId, replaced, structure, this.#cd)) continue;
+      // What came of it before the invalidation may be left in the TLB.
+      const { context } = this.#query;
+      if (context === undefined ? bothGone(invalidations, streamId, replaced, structure, this.#cd) : until < context)
+        continue;
       const rules: RuleId[] = [...at.rules];
       if (stale) rules.push('CACHE-008', ...horizon.spared, ...(valid ? [] : (['CD-012'] as const)));
       // The descriptor is gone, but CDs found through it may be left.

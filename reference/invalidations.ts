@@ -225,6 +225,17 @@ function reachingPart(invalidations: readonly Invalidation[], { entry, until }: 
   );
 }
 
+/** An entry as what another rests on: it could be filled up to `until`, and only while each of its own parts was there. */
+export function asPart(
+  invalidations: readonly Invalidation[],
+  entry: TlbEntry,
+  until: number,
+  parts: readonly Part[],
+): Part {
+  const ends = parts.map((part) => (reachingPart(invalidations, part)[0]?.time ?? Number.POSITIVE_INFINITY) - 1);
+  return { entry, until: Math.min(until, ...ends) };
+}
+
 /** Until when an entry of its own may have been used for what `part` says: the completion of the first invalidation of it. */
 export function usableUntil(invalidations: readonly Invalidation[], part: Part): number {
   return reachingPart(invalidations, part)[0]?.completedAt ?? Number.POSITIVE_INFINITY;

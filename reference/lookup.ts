@@ -6,7 +6,7 @@ import { type Cd, judgeCd } from './cd.ts';
 import { type Context, contextKey, Contexts } from './contexts.ts';
 import type { EventSource } from './events.ts';
 import type { Features } from './features.ts';
-import { survives } from './invalidations.ts';
+import { asPart, survives } from './invalidations.ts';
 import { FOREVER, type Memory } from './memory.ts';
 import type { Outcomes } from './outcomes.ts';
 import { type Access, checkPermission } from './permissions.ts';
@@ -265,9 +265,10 @@ export class Lookup {
   /** Whether an entry made of a stage 1 leaf and a stage 2 translation that is gone may still be there. */
   #combined(leaf: Stage1Leaf, second: Stage2Leaf): boolean {
     if (this.#horizon !== undefined) return false;
-    const parts = [...leaf.parts, { entry: second.entry, until: second.until }];
+    const { invalidations } = this.#state;
+    const parts = [...leaf.parts, asPart(invalidations, second.entry, second.until, second.parts)];
     const since = Math.max(leaf.since, second.since);
-    return survives(this.#state.invalidations, { ...leaf.entry, combined: true }, leaf.until, parts, since).alive;
+    return survives(invalidations, { ...leaf.entry, combined: true }, leaf.until, parts, since).alive;
   }
 
   #stage2Leaf(scene: Scene, cd: Cd | undefined, leaf: Stage2Leaf, ipa: bigint, faultRules: readonly RuleId[]): void {

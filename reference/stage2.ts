@@ -9,6 +9,7 @@
 import { alignDown, field, flag } from './bits.ts';
 import type { Features } from './features.ts';
 import { stage2Start, stride } from './geometry.ts';
+import { asPart } from './invalidations.ts';
 import { FOREVER, type Memory } from './memory.ts';
 import type { Access } from './permissions.ts';
 import type { RuleId } from './rules/ids.ts';
@@ -127,7 +128,7 @@ export class Stage2 {
       if (cause === 'TT' && !flag(leaf.descriptor, 7)) more.push('WALK-143');
       if (cause === 'TT' && field(leaf.descriptor, 54, 53) !== 0n) more.push('WALK-142');
       if (!leaf.alive) this.#walker.forgotten.push('TLBI-065');
-      const part = leaf.alive ? undefined : { entry: leaf.entry, until: leaf.until };
+      const part = leaf.alive ? undefined : asPart(this.#state.invalidations, leaf.entry, leaf.until, leaf.parts);
       places.push({
         address: leaf.outputAddress,
         log2Bytes: leaf.log2Bytes,

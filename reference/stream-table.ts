@@ -146,7 +146,7 @@ function everySte(
     }
     if (streamId >= 2 ** table.log2Size) continue;
     if (table.linear) linearPlace(state, table, streamId, found);
-    else if (current || !fresh) level1Places(state, memory, f, table, streamId, fresh, found);
+    else if (current || !fresh) level1Places(state, memory, f, table, streamId, context, fresh, found);
   }
   const apart = (until: number, from: number): boolean =>
     invalidatedBetween(state.invalidations, streamId, 'STE', until, from);
@@ -217,6 +217,7 @@ function level1Places(
   f: Features,
   table: TableWindow,
   streamId: number,
+  context: number | undefined,
   fresh: boolean,
   found: Places,
 ): void {
@@ -243,7 +244,9 @@ function level1Places(
     if (until !== FOREVER) {
       found.forgotten.push(...horizon.rules, ...((held.value & 0x1fn) === 0n ? (['CFGI-027'] as const) : []));
     }
-    if (bothGone(state.invalidations, streamId, replaced, structure, 'STE')) continue;
+    // What came of it before the invalidation may be left in the TLB.
+    if (context === undefined ? bothGone(state.invalidations, streamId, replaced, structure, 'STE') : until < context)
+      continue;
     const rules: RuleId[] = [...common];
     if (stale) rules.push('CACHE-005', ...horizon.spared, ...moved(state, table));
     // The descriptor is gone, but STEs found through it may be left.

@@ -253,9 +253,9 @@ export class Walker {
         table: nextTable,
         level: reading.level + 1,
         since: reading.since,
-        // A cached Table descriptor lets later walks go on from it, whatever became of the way to it.
-        until: remembered ? FOREVER : reading.until,
-        parts: remembered ? [] : reading.parts,
+        // A cached Table descriptor lets later walks go on from it, whatever became of the way to it, for as long as it may be kept.
+        until: FOREVER,
+        parts: remembered ? [] : [...reading.parts, { entry, until: reading.until }],
         limits: off
           ? { ...NO_LIMITS, disabled: reading.limits.disabled || flag(descriptor, 61) }
           : tighten(reading.limits, descriptor),
