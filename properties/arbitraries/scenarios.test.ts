@@ -74,7 +74,7 @@ describe('generated scenarios', () => {
       table: 200,
       unmap: 100,
       command: 3000,
-      'raw-command': 80,
+      'raw-command': 50,
       dma: 8000,
       write: 1500,
       'write-offset': 200,
